@@ -1,0 +1,96 @@
+//! How a circuit is made.
+
+use std::{
+    collections::hash_map::RandomState,
+    fmt,
+    hash::{BuildHasher, Hasher},
+};
+
+use crate::{
+    circuit::{Circuit, Rule, Shared},
+    clock::{Clock, TokioClock},
+    config::{Config, ConfigError},
+    observe::{Observer, standard},
+    state::Mode,
+    sync::Arc,
+};
+
+/// Makes a [`Circuit`]: its numbers, and what is no number.
+#[must_use = "a builder makes no circuit until `build` is called"]
+pub struct Builder {
+    name: Arc<str>,
+    config: Config,
+    mode: Mode,
+    clock: Option<Arc<dyn Clock>>,
+    seed: Option<u64>,
+    observers: Vec<Arc<dyn Observer>>,
+    rules: Vec<Arc<dyn Rule>>,
+}
+
+impl Builder {
+    pub(super) fn new(name: Arc<str>) -> Self {
+        let observers = standard();
+        Self { name, config: Config::new(), mode: Mode::Auto, clock: None, seed: None, observers, rules: Vec::new() }
+    }
+
+    /// Sets the numbers. Default: [`Config::new`].
+    pub fn config(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
+    /// Sets the mode of the new circuit. Default: [`Mode::Auto`].
+    ///
+    /// [`Mode::MetricsOnly`] is the careful first step of a roll-out, [`Mode::Disabled`] stands in for an optional layer.
+    pub fn mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// Sets the clock. Default: [`TokioClock`], which follows `tokio::time::pause`.
+    pub fn clock(self, clock: impl Clock + 'static) -> Self {
+        Self { clock: Some(Arc::new(clock)), ..self }
+    }
+
+    /// Sets the seed of the jitter, so that a test sees the same waits each time. Default: random.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed: Some(seed), ..self }
+    }
+
+    /// Adds an observer, after those that are there.
+    pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Adds a trip rule of your own, after those of the config.
+    pub fn rule(mut self, rule: impl Rule + 'static) -> Self {
+        self.rules.push(Arc::new(rule));
+        self
+    }
+
+    /// Makes the circuit.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names every setting that is out of its bounds.
+    pub fn build(self) -> Result<Circuit, ConfigError> {
+        self.config.check()?;
+        let clock = self.clock.unwrap_or_else(|| Arc::new(TokioClock::new()));
+        // RandomState is what the standard library offers for a number that differs between circuits and processes.
+        let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
+        let circuit = Circuit::from(Shared::new(self.name, self.config, seed, clock, self.observers, self.rules));
+        if self.mode != Mode::Auto {
+            circuit.set_mode(self.mode, None);
+        }
+        Ok(circuit)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("name", &self.name)
+            .field("config", &self.config)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}

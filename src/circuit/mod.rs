@@ -1,0 +1,234 @@
+//! The state of one dependency, shared by everybody who calls it. Usable without tower.
+//!
+//! ```
+//! use tower_breaker::{Circuit, Config, Outcome, State, config::Consecutive};
+//!
+//! let circuit = Circuit::builder("payments")
+//!     .config(Config::new().consecutive_failures(Consecutive::new(3)))
+//!     .build()?;
+//!
+//! for _ in 0..3 {
+//!     let permit = circuit.try_acquire().expect("closed");
+//!     // … the call …
+//!     permit.record(Outcome::failure());
+//! }
+//! assert_eq!(circuit.state(), State::Open);
+//! assert!(circuit.explain().starts_with("open: 3 failures in a row"));
+//!
+//! let rejected = circuit.try_acquire().unwrap_err();
+//! println!("{rejected}"); // circuit `payments` is open, retry after 187.3ms
+//! # Ok::<(), tower_breaker::ConfigError>(())
+//! ```
+//!
+//! A [`Circuit`] is cheap to clone, and a clone is the same circuit. In the closed state a call touches atomics only: no
+//! lock, no allocation, at most one read of the clock. What is rare (a trip, a probe, the recovery, an operator) takes a
+//! lock for as long as it takes to change a few numbers; no code of yours ever runs under it.
+
+mod builder;
+mod call;
+mod cell;
+mod outbox;
+mod permit;
+mod ring;
+mod rule;
+mod shared;
+mod tally;
+mod waiters;
+mod wheel;
+mod word;
+
+pub use self::{
+    builder::Builder,
+    call::CallError,
+    outbox::{Events, Missed},
+    permit::Permit,
+    rule::Rule,
+};
+pub(crate) use self::{shared::Shared, waiters::Waiter};
+
+use std::{fmt, future::poll_fn, task::Poll, time::Duration};
+
+use crate::{
+    clock::Sleep,
+    config::{Config, ConfigError},
+    machine::{RejectReason, Rejection, Snapshot},
+    rejected::Rejected,
+    state::{Mode, State},
+    sync::Arc,
+};
+
+/// The state of one dependency. Clones are the same circuit. See the [module docs](self) for an example.
+#[derive(Clone)]
+pub struct Circuit(Arc<Shared>);
+
+impl From<Shared> for Circuit {
+    fn from(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl Circuit {
+    /// Begins a circuit; the name stands in its errors, events and metrics.
+    pub fn builder(name: impl Into<Arc<str>>) -> Builder {
+        Builder::new(name.into())
+    }
+
+    /// Returns its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// Asks for leave to make one call.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] if no call may pass now; it says when to come back. Do not make the call then.
+    pub fn try_acquire(&self) -> Result<Permit, Rejected> {
+        self.0.admit().map(|stamp| Permit::new(Arc::clone(&self.0), stamp))
+    }
+
+    /// Reports whether a call would pass now, without making it one.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] as [`Circuit::try_acquire`] would return it. Nothing is counted.
+    pub fn check(&self) -> Result<(), Rejected> {
+        self.0.would_admit()
+    }
+
+    /// Waits until a call would pass.
+    ///
+    /// Another caller may be faster, so ask [`Circuit::try_acquire`] next and come back if it refuses. All waiting
+    /// callers are woken together.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is held; the future can be dropped at any time.
+    pub async fn until_ready(&self) {
+        let waiter = Waiter::new(&self.0);
+        let mut sleep: Option<Sleep> = None;
+        poll_fn(|cx| {
+            // Before the look: what changes after it wakes us.
+            waiter.register(cx);
+            loop {
+                let Err(rejected) = self.check() else { return Poll::Ready(()) };
+                let Some(wait) = rejected.retry_after() else { return Poll::Pending };
+                // A millisecond at least, so that a wait of nothing is no busy loop.
+                let deadline = self.0.clock().now().after(wait.max(Duration::from_millis(1)));
+                let timer = sleep.insert(self.0.clock().sleep_until(deadline));
+                if timer.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await;
+    }
+
+    /// Returns what is measured. An open circuit whose wait is over stays open until a call comes.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.0.read(|core, _| core.state())
+    }
+
+    /// Returns what an operator wants.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.0.read(|core, now| core.effective_mode(now))
+    }
+
+    /// Returns a copy of what the circuit knows; its state, reason and counts belong together.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.snapshot()
+    }
+
+    /// Says in one sentence what the circuit is doing and why, see [`Snapshot::explain`].
+    #[must_use]
+    pub fn explain(&self) -> String {
+        self.snapshot().explain()
+    }
+
+    /// Subscribes to what happens from now on. The stream is bounded; a slow subscriber is told how much it missed.
+    #[must_use]
+    pub fn subscribe(&self) -> Events {
+        Events::new(self.0.outbox.subscribe())
+    }
+
+    /// Sets the mode, for good or for a time.
+    ///
+    /// [`Mode::ForcedClosed`] also closes the circuit; the other modes leave the state as it was measured, so that
+    /// [`Mode::Auto`] goes on from there.
+    pub fn set_mode(&self, mode: Mode, lasting: Option<Duration>) {
+        let now = self.0.clock().now();
+        self.0.change(now, |core| core.set_mode(mode, lasting.map(|lasting| now.after(lasting)), now));
+    }
+
+    /// Rejects every call until another mode is set. For a time: [`Circuit::set_mode`].
+    pub fn force_open(&self) {
+        self.set_mode(Mode::ForcedOpen, None);
+    }
+
+    /// Lets every call pass and be counted until another mode is set; nothing trips.
+    pub fn force_closed(&self) {
+        self.set_mode(Mode::ForcedClosed, None);
+    }
+
+    /// Lets every call pass and counts nothing until another mode is set.
+    pub fn disable(&self) {
+        self.set_mode(Mode::Disabled, None);
+    }
+
+    /// Lets every call pass until another mode is set, and counts what would have been rejected.
+    pub fn metrics_only(&self) {
+        self.set_mode(Mode::MetricsOnly, None);
+    }
+
+    /// Lets the measured state decide again.
+    pub fn auto(&self) {
+        self.set_mode(Mode::Auto, None);
+    }
+
+    /// Closes the circuit and forgets all history, in every state.
+    ///
+    /// After it the circuit decides as a new one does. The mode stays, since it is an operator's wish; the ledger stays,
+    /// since its numbers only grow.
+    pub fn reset(&self) {
+        let now = self.0.clock().now();
+        self.0.change(now, |core| core.reset(now));
+    }
+
+    /// Takes other settings while running. The state goes on, and so do the windows that the new rules still look at.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names every setting that is out of its bounds; nothing has changed then.
+    pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
+        self.0.reconfigure(config)
+    }
+
+    /// Returns the settings.
+    #[must_use = "reading the settings changes nothing"]
+    pub fn config(&self) -> Config {
+        self.0.config()
+    }
+
+    /// A place among those who are woken by a change.
+    pub(crate) fn waiter(&self) -> Waiter {
+        Waiter::new(&self.0)
+    }
+
+    /// A rejection that the service makes because what is below it is not ready; it is counted.
+    pub(crate) fn reject_not_ready(&self) -> Rejected {
+        self.0.count(crate::machine::Line::Rejected);
+        let rejection =
+            Rejection { state: self.state(), reason: RejectReason::NotReady, retry_after: Some(Duration::ZERO) };
+        self.0.rejected(rejection)
+    }
+}
+
+impl fmt::Debug for Circuit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,135 @@
+//! Events on their way to whoever wants them: in order, outside every lock.
+
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use tokio::sync::broadcast;
+
+use crate::{
+    machine::Event,
+    observe::Observer,
+    sync::{Arc, Mutex, OnceLock},
+};
+
+/// How many events a subscriber may be behind before it misses some. A circuit has a few in a second of an outage.
+const CAPACITY: usize = 64;
+
+/// Events on their way.
+pub(super) struct Outbox {
+    queue: Mutex<Queue>,
+    observers: Vec<Arc<dyn Observer>>,
+    /// Made by the first subscriber, so that a circuit without one pays nothing.
+    subscribers: OnceLock<broadcast::Sender<Event>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<Event>,
+    /// Somebody delivers; whoever comes meanwhile leaves its events to them.
+    delivering: bool,
+}
+
+impl Outbox {
+    pub(super) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
+        Self { queue: Mutex::default(), observers, subscribers: OnceLock::new() }
+    }
+
+    /// Takes events over. Called under the lock of the phases, so that the order is that of the transitions.
+    pub(super) fn push(&self, events: impl Iterator<Item = Event>) {
+        self.queue.lock().events.extend(events);
+    }
+
+    /// Delivers what is there. Called outside every lock.
+    pub(super) fn deliver(&self) {
+        while let Some(event) = self.take() {
+            for observer in &self.observers {
+                // A panic is the observer's own; the hook has already reported it.
+                let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(&event)));
+            }
+            if let Some(subscribers) = self.subscribers.get() {
+                // An error only says that nobody listens.
+                let _ = subscribers.send(event);
+            }
+            self.queue.lock().delivering = false;
+        }
+    }
+
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.subscribers.get_or_init(|| broadcast::channel(CAPACITY).0).subscribe()
+    }
+
+    fn take(&self) -> Option<Event> {
+        let mut queue = self.queue.lock();
+        if queue.delivering {
+            return None;
+        }
+        let event = queue.events.pop_front()?;
+        queue.delivering = true;
+        Some(event)
+    }
+}
+
+/// What happens to a circuit, as a stream of its own. See [`Circuit::subscribe`](crate::Circuit::subscribe).
+#[derive(Debug)]
+pub struct Events(broadcast::Receiver<Event>);
+
+impl Events {
+    pub(super) fn new(receiver: broadcast::Receiver<Event>) -> Self {
+        Self(receiver)
+    }
+
+    /// Waits for the next event; none once the circuit is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Missed`] if this subscriber was too slow: it says how many events are lost, and the next call goes on after
+    /// them.
+    ///
+    /// # Cancel safety
+    ///
+    /// No event is lost if the future is dropped.
+    pub async fn next(&mut self) -> Option<Result<Event, Missed>> {
+        match self.0.recv().await {
+            Ok(event) => Some(Ok(event)),
+            Err(broadcast::error::RecvError::Lagged(events)) => Some(Err(Missed { events })),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+
+    /// Returns the next event if one is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Missed`] if this subscriber was too slow.
+    pub fn try_next(&mut self) -> Option<Result<Event, Missed>> {
+        match self.0.try_recv() {
+            Ok(event) => Some(Ok(event)),
+            Err(broadcast::error::TryRecvError::Lagged(events)) => Some(Err(Missed { events })),
+            Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed) => None,
+        }
+    }
+}
+
+/// A subscriber was too slow and events are lost to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    events: u64,
+}
+
+impl Missed {
+    /// Returns how many events are lost.
+    #[must_use]
+    pub fn events(self) -> u64 {
+        self.events
+    }
+}
+
+impl std::fmt::Display for Missed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "missed {} events of the circuit", self.events)
+    }
+}
+
+impl std::error::Error for Missed {}

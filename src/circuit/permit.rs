@@ -1,0 +1,77 @@
+//! Leave for one call.
+
+use std::{fmt, mem};
+
+use crate::{circuit::Shared, machine::Stamp, outcome::Outcome, sync::Arc};
+
+/// Leave for one call. It ends with [`Permit::record`], or as cancelled when it is dropped.
+///
+/// A dropped permit is neutral: it gives a probe's slot back and decides nothing. It is a failure only if the call had run
+/// for [`Config::cancelled_after`](crate::Config::cancelled_after), or if it is dropped by a panic.
+#[must_use = "dropping a permit cancels the call; record its outcome"]
+pub struct Permit {
+    circuit: Arc<Shared>,
+    /// invariant: some until the permit is settled.
+    stamp: Option<Stamp>,
+    /// Whether the thread was panicking already, so that a drop during cleanup is no failure.
+    panicking: bool,
+}
+
+impl Permit {
+    pub(super) fn new(circuit: Arc<Shared>, stamp: Stamp) -> Self {
+        Self { circuit, stamp: Some(stamp), panicking: std::thread::panicking() }
+    }
+
+    /// Ends the call with its outcome.
+    pub fn record(mut self, outcome: impl Into<Outcome>) {
+        self.settle(Some(outcome.into()));
+    }
+
+    /// Reports whether this call is a probe, whose result decides over a half-open circuit.
+    ///
+    /// Give a probe a shorter timeout, or choose a harmless request for it.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        self.stamp.as_ref().is_some_and(Stamp::is_probe)
+    }
+
+    /// Runs a step of the call; if it panics, the permit in `place` ends as a failure.
+    ///
+    /// A look at the thread when the permit is dropped is not enough: whoever catches the panic drops the call later.
+    pub(crate) fn guard<T>(place: &mut Option<Self>, step: impl FnOnce() -> T) -> T {
+        struct Guard<'a>(&'a mut Option<Permit>);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                if let Some(permit) = self.0.take() {
+                    permit.record(Outcome::failure());
+                }
+            }
+        }
+        let guard = Guard(place);
+        let result = step();
+        mem::forget(guard);
+        result
+    }
+
+    fn settle(&mut self, outcome: Option<Outcome>) {
+        if let Some(stamp) = self.stamp.take() {
+            self.circuit.settle(stamp, outcome);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let broken = !self.panicking && std::thread::panicking();
+        self.settle(broken.then(Outcome::failure));
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("circuit", &self.circuit.name())
+            .field("probe", &self.is_probe())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,202 @@
+//! What is counted in the closed state, by atomics alone: no lock, no allocation, no reset.
+
+use std::time::Duration;
+
+use crate::{
+    circuit::{
+        cell::{Cell, Epoch},
+        ring::Ring,
+        wheel::Wheel,
+    },
+    config::Window,
+    machine::{Counted, Counts, Rules, averaged, sampled, traffic},
+    outcome::Failure,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Instant,
+    window::{Slots, Totals},
+};
+
+/// Agrees with [`machine::tally`](crate::machine) on every single-threaded trace.
+#[derive(Debug)]
+pub(super) struct Tally {
+    rules: Rules,
+    windows: Box<[Arc<AnyWindow>]>,
+    counts: Arc<Phase>,
+}
+
+/// The counts that no window holds.
+#[derive(Debug)]
+struct Phase {
+    /// When the closed phase began, nanoseconds.
+    since: AtomicU64,
+    /// Net failures in hundredths.
+    net: Cell,
+    /// Weight of the run of failures in hundredths.
+    run: Cell,
+    /// When the run began, nanoseconds. Two first failures at one instant may each write it; either is right.
+    run_began: AtomicU64,
+    /// The usual latency in nanoseconds, zero while unknown.
+    latency: AtomicU64,
+    sample_due: AtomicBool,
+}
+
+#[derive(Debug)]
+enum AnyWindow {
+    Count(Ring),
+    Time(Wheel),
+}
+
+impl AnyWindow {
+    fn new(window: Window, start: Instant) -> Self {
+        match window {
+            Window::Count { calls } => Self::Count(Ring::new(calls)),
+            Window::Time { length, buckets } => Self::Time(Wheel::new(Slots::new(length, buckets, start))),
+        }
+    }
+}
+
+impl Tally {
+    pub(super) fn new(rules: Rules, start: Instant) -> Self {
+        let windows = rules.windows.iter().map(|window| Arc::new(AnyWindow::new(*window, start))).collect();
+        let counts = Phase {
+            since: AtomicU64::new(start.as_nanos()),
+            net: Cell::default(),
+            run: Cell::default(),
+            run_began: AtomicU64::new(start.as_nanos()),
+            latency: AtomicU64::new(0),
+            sample_due: AtomicBool::new(true),
+        };
+        Self { rules, windows, counts: Arc::new(counts) }
+    }
+
+    /// The same counts under other rules; windows that they still look at go on.
+    pub(super) fn with_rules(&self, rules: Rules, now: Instant) -> Self {
+        let old = || self.rules.windows.iter().zip(&self.windows);
+        let kept = |window: &Window| old().find(|(known, _)| *known == window).map(|(_, window)| Arc::clone(window));
+        let windows = rules.windows.iter();
+        let windows =
+            windows.map(|window| kept(window).unwrap_or_else(|| Arc::new(AnyWindow::new(*window, now)))).collect();
+        Self { rules, windows, counts: Arc::clone(&self.counts) }
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Begins a closed phase. Called before its number is published.
+    pub(super) fn begin(&self, now: Instant) {
+        // Relaxed: made visible by the store of the word.
+        self.counts.since.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    /// Reports whether the next call should be timed to learn the usual latency, and forgets it.
+    pub(super) fn take_sample(&self) -> bool {
+        // Relaxed: a sample more or less decides nothing.
+        let due = &self.counts.sample_due;
+        due.load(Ordering::Relaxed) && due.swap(false, Ordering::Relaxed)
+    }
+
+    pub(super) fn usual_latency(&self) -> Option<Duration> {
+        let latency = self.counts.latency.load(Ordering::Relaxed);
+        (latency > 0).then(|| Duration::from_nanos(latency))
+    }
+
+    pub(super) fn record(&self, epoch: Epoch, call: Counted, now: Instant) {
+        for (i, window) in self.windows.iter().enumerate() {
+            let window = match &**window {
+                AnyWindow::Count(ring) => {
+                    ring.record(epoch, call.entry());
+                    continue;
+                }
+                AnyWindow::Time(wheel) => wheel,
+            };
+            let before = window.record(epoch, call.entry(), now);
+            if self.rules.vitals == Some(i) && sampled(before) {
+                self.counts.sample_due.store(true, Ordering::Relaxed);
+            }
+        }
+        match call.failure {
+            Some(failure) => self.failed(epoch, failure, now),
+            None => self.succeeded(epoch, call.took),
+        }
+    }
+
+    fn succeeded(&self, epoch: Epoch, took: Option<Duration>) {
+        let Phase { net, run, latency, .. } = &*self.counts;
+        let mut left = 0;
+        if let Some(evidence) = &self.rules.evidence {
+            // Nothing is written while there is no failure to make up for.
+            left = net.get(epoch);
+            if left > 0 {
+                net.update(epoch, |net| net.saturating_sub(evidence.relief));
+                left = net.get(epoch);
+            }
+        }
+        if self.rules.counts_run && run.get(epoch) > 0 {
+            run.update(epoch, |_| 0);
+        }
+        if let Some(took) = took.filter(|_| left == 0) {
+            // Relaxed: of two samples at one instant one may be lost.
+            latency.store(averaged(latency.load(Ordering::Relaxed), took), Ordering::Relaxed);
+        }
+    }
+
+    fn failed(&self, epoch: Epoch, failure: Failure, now: Instant) {
+        let Phase { net, run, run_began, .. } = &*self.counts;
+        if self.rules.evidence.is_some() {
+            net.update(epoch, |net| net.saturating_add(failure.units()));
+        }
+        if self.rules.counts_run && !failure.is_rate_limited() {
+            if run.get(epoch) == 0 {
+                // Relaxed: made visible by the update of the run.
+                run_began.store(now.as_nanos(), Ordering::Relaxed);
+            }
+            run.update(epoch, |run| run.saturating_add(failure.units()));
+        }
+    }
+
+    /// The counts of one phase, for the rules.
+    pub(super) fn of(&self, epoch: u64) -> PhaseCounts<'_> {
+        PhaseCounts { tally: self, epoch: Epoch::new(epoch) }
+    }
+}
+
+/// The counts of one closed phase.
+#[derive(Debug)]
+pub(super) struct PhaseCounts<'a> {
+    tally: &'a Tally,
+    epoch: Epoch,
+}
+
+impl PhaseCounts<'_> {
+    fn since(&self) -> Instant {
+        // Relaxed: whoever knows the number of the phase has loaded the word.
+        Instant::from_nanos(self.tally.counts.since.load(Ordering::Relaxed))
+    }
+}
+
+impl Counts for PhaseCounts<'_> {
+    fn totals(&self, window: usize, now: Instant) -> Totals {
+        match &*self.tally.windows[window] {
+            AnyWindow::Count(ring) => ring.totals(self.epoch),
+            AnyWindow::Time(wheel) => wheel.totals(self.epoch, self.since(), now),
+        }
+    }
+
+    fn net(&self) -> u32 {
+        self.tally.counts.net.get(self.epoch)
+    }
+
+    fn run(&self) -> (u32, Instant) {
+        let run = self.tally.counts.run.get(self.epoch);
+        (run, Instant::from_nanos(self.tally.counts.run_began.load(Ordering::Relaxed)))
+    }
+
+    fn traffic(&self, now: Instant) -> f64 {
+        let since = self.since();
+        self.tally.rules.vitals.map_or(0.0, |window| traffic(self.totals(window, now).calls, since, now))
+    }
+}

@@ -1,0 +1,105 @@
+//! The concurrent time window: a ring of buckets, each a few atomic words.
+
+use crate::{
+    circuit::cell::{Cell, Epoch, Key},
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+    window::{Entry, Slots, Totals},
+};
+
+/// Agrees with [`TimeWindow`](crate::window::TimeWindow) on every single-threaded trace.
+#[derive(Debug)]
+pub(super) struct Wheel {
+    slots: Slots,
+    /// The newest slot that anything was counted in; time does not run backwards.
+    newest: AtomicU64,
+    buckets: Box<[Bucket]>,
+}
+
+#[derive(Debug, Default)]
+struct Bucket {
+    calls: Cell,
+    failures: Cell,
+    slow: Cell,
+}
+
+/// A slot of a phase.
+///
+/// | bits | meaning |
+/// |---|---|
+/// | 0–23 | the slot, of which the lower 24 bits are kept |
+/// | 24–31 | the phase, of which the lower 8 bits are kept |
+///
+/// A slot of 24 bits comes back after 19 days of 100 ms buckets; only a bucket that nobody has written to in all that
+/// time, in a window that others have, could be taken for new.
+#[derive(Clone, Copy, Debug)]
+struct SlotOf(u32);
+
+const SLOT_BITS: u32 = 24;
+
+impl SlotOf {
+    #[expect(clippy::cast_possible_truncation, reason = "the lower bits are kept, see the type")]
+    fn new(slot: u64, epoch: Epoch) -> Self {
+        Self(u32::from(epoch.lowest_byte()) << SLOT_BITS | (slot as u32 & ((1 << SLOT_BITS) - 1)))
+    }
+}
+
+impl Key for SlotOf {
+    fn bits(self) -> u32 {
+        self.0
+    }
+
+    fn is_before(self, bits: u32) -> bool {
+        let phases = (bits >> SLOT_BITS).wrapping_sub(self.0 >> SLOT_BITS) & 0xff;
+        if phases != 0 {
+            return phases < 1 << 7;
+        }
+        let ahead = bits.wrapping_sub(self.0) & ((1 << SLOT_BITS) - 1);
+        ahead != 0 && ahead < 1 << (SLOT_BITS - 1)
+    }
+}
+
+impl Wheel {
+    pub(super) fn new(slots: Slots) -> Self {
+        let buckets = (0..slots.buckets).map(|_| Bucket::default()).collect();
+        Self { slots, newest: AtomicU64::new(0), buckets }
+    }
+
+    /// Counts a call; returns how many stood in its bucket before.
+    pub(super) fn record(&self, epoch: Epoch, entry: Entry, now: Instant) -> u64 {
+        let slot = self.advance(self.slots.slot(now));
+        let bucket = &self.buckets[self.slots.index(slot)];
+        let key = SlotOf::new(slot, epoch);
+        let before = bucket.calls.increment(key).unwrap_or(1);
+        if entry.failures > 0 {
+            bucket.failures.update(key, |sum| sum.saturating_add(entry.failures));
+        }
+        if entry.slow {
+            bucket.slow.update(key, |sum| sum.saturating_add(1));
+        }
+        before.into()
+    }
+
+    /// Sums the slots of the window that are not older than the phase, which began at `since`.
+    pub(super) fn totals(&self, epoch: Epoch, since: Instant, now: Instant) -> Totals {
+        let newest = self.newest.load(Ordering::SeqCst);
+        let current = self.slots.slot(now).max(newest);
+        let oldest = self.slots.oldest(current).max(self.slots.slot(since));
+        let mut sum = Totals::default();
+        // Slots after the newest are empty, so a long silence costs nothing.
+        for slot in oldest..=newest {
+            let bucket = &self.buckets[self.slots.index(slot)];
+            let key = SlotOf::new(slot, epoch);
+            sum.calls += u64::from(bucket.calls.get(key));
+            sum.failures += u64::from(bucket.failures.get(key));
+            sum.slow += u64::from(bucket.slow.get(key));
+        }
+        sum
+    }
+
+    fn advance(&self, slot: u64) -> u64 {
+        // A write only when a new slot begins.
+        let newest = self.newest.load(Ordering::Relaxed);
+        if slot <= newest { newest } else { self.newest.fetch_max(slot, Ordering::SeqCst).max(slot) }
+    }
+}

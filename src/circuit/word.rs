@@ -1,0 +1,94 @@
+//! The one word that every call reads first.
+
+use crate::{
+    machine::Core,
+    state::{Mode, State},
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
+
+/// A copy of the word.
+///
+/// | bits | meaning |
+/// |---|---|
+/// | 0–1 | [`Lane`] |
+/// | 2–63 | number of the phase |
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word(u64);
+
+/// What a call must do to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// Ask the phases behind the lock.
+    Ask = 0,
+    /// Pass and be counted; nothing else is asked.
+    Count = 1,
+    /// Be rejected until the next probe is due; then ask.
+    Wait = 2,
+    /// Pass and not be counted.
+    Pass = 3,
+}
+
+const EPOCH_SHIFT: u32 = 2;
+
+impl Word {
+    /// What the phases say now.
+    fn of(core: &Core) -> Self {
+        let lane = match (core.mode(), core.state()) {
+            // A mode that ends by itself must be asked for, unless it makes no difference here.
+            (Mode::Auto | Mode::ForcedClosed | Mode::MetricsOnly, State::Closed) => Lane::Count,
+            (Mode::Auto, State::Open) => Lane::Wait,
+            (Mode::Disabled, _) if core.mode_until().is_none() => Lane::Pass,
+            (Mode::Auto | Mode::Disabled | Mode::ForcedClosed | Mode::ForcedOpen | Mode::MetricsOnly, _) => Lane::Ask,
+        };
+        Self(core.epoch() << EPOCH_SHIFT | lane as u64)
+    }
+
+    pub(super) fn lane(self) -> Lane {
+        match self.0 & 0b11 {
+            1 => Lane::Count,
+            2 => Lane::Wait,
+            3 => Lane::Pass,
+            _ => Lane::Ask,
+        }
+    }
+
+    pub(super) fn epoch(self) -> u64 {
+        self.0 >> EPOCH_SHIFT
+    }
+}
+
+/// The word and, beside it, when the next probe is due. Written under the lock of the phases only.
+#[derive(Debug)]
+pub(super) struct AtomicWord {
+    word: AtomicU64,
+    /// Nanoseconds. Means something only in [`Lane::Wait`]; a reader that pairs it with the word of the phase before or
+    /// after rejects a call that came at the very instant of a transition, or asks behind the lock.
+    next_probe: AtomicU64,
+}
+
+impl AtomicWord {
+    pub(super) fn new(core: &Core) -> Self {
+        let word = Self { word: AtomicU64::new(0), next_probe: AtomicU64::new(0) };
+        word.publish(core);
+        word
+    }
+
+    pub(super) fn publish(&self, core: &Core) {
+        let next = core.next_probe().unwrap_or(Instant::ZERO);
+        // Relaxed: made visible by the store below.
+        self.next_probe.store(next.as_nanos(), Ordering::Relaxed);
+        // Release: the counts that a new closed phase begins with happen before a call that is counted in it.
+        self.word.store(Word::of(core).0, Ordering::Release);
+    }
+
+    pub(super) fn load(&self) -> Word {
+        // Acquire: pairs with the store in `publish`.
+        Word(self.word.load(Ordering::Acquire))
+    }
+
+    pub(super) fn next_probe(&self) -> Instant {
+        // Relaxed: the caller has loaded the word.
+        Instant::from_nanos(self.next_probe.load(Ordering::Relaxed))
+    }
+}

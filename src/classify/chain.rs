@@ -1,0 +1,36 @@
+//! Errors of our own making, found in whatever error type a service has.
+
+use std::{any::Any, error::Error};
+
+use tower::{BoxError, load_shed::error::Overloaded};
+
+use crate::{outcome::Outcome, rejected::Rejected};
+
+/// What an error means that nothing more is known of: a failure, unless it is of our own making.
+pub(super) fn classify<E: 'static>(error: &E) -> Outcome {
+    if is_local(error) { Outcome::Ignored } else { Outcome::failure() }
+}
+
+/// The error as one that can be walked, if it is boxed.
+///
+/// A bound `E: Error` is of no use, since `BoxError` is no `Error`; so boxes are found by their type.
+pub(super) fn as_dyn<E: 'static>(error: &E) -> Option<&(dyn Error + 'static)> {
+    let any: &dyn Any = error;
+    any.downcast_ref::<BoxError>().map(|boxed| &**boxed as &(dyn Error + 'static))
+}
+
+/// Whether the call was not made, by our own doing: it says nothing about the dependency.
+fn is_local<E: 'static>(error: &E) -> bool {
+    let any: &dyn Any = error;
+    if any.is::<Rejected>() || any.is::<Overloaded>() {
+        return true;
+    }
+    let mut next = as_dyn(error);
+    while let Some(error) = next {
+        if error.is::<Rejected>() || error.is::<Overloaded>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}

@@ -1,0 +1,41 @@
+//! Where time comes from: one trait, read nowhere else.
+//!
+//! The default [`TokioClock`] is monotonic and follows `tokio::time::pause`, so tests with paused time see the circuit's
+//! time move too. With the feature `test-util` there is a clock that is moved by hand.
+
+#[cfg(feature = "test-util")]
+mod manual;
+mod tokio;
+
+#[cfg(feature = "test-util")]
+pub use self::manual::ManualClock;
+pub use self::tokio::TokioClock;
+
+use std::{fmt, future::Future, pin::Pin};
+
+use crate::time::Instant;
+
+/// A source of monotonic time.
+///
+/// One that steps back does no harm: durations saturate at zero.
+pub trait Clock: fmt::Debug + Send + Sync {
+    /// Returns the time since this clock's origin.
+    fn now(&self) -> Instant;
+
+    /// Waits until `deadline`.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future holds nothing but its place among the timers; it can be dropped at any time.
+    fn sleep_until(&self, deadline: Instant) -> Sleep;
+}
+
+/// A future that is ready when its time has come.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The wall clock, only to read a date that a server has sent.
+#[cfg(feature = "http")]
+#[expect(clippy::disallowed_methods, reason = "this module is where clocks are read")]
+pub(crate) fn wall() -> std::time::SystemTime {
+    std::time::SystemTime::now()
+}

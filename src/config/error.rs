@@ -1,0 +1,73 @@
+//! What is wrong with a config, all of it at once.
+
+use std::{error::Error, fmt};
+
+/// The settings cannot be used; names every fault, not only the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    faults: Vec<Fault>,
+}
+
+impl ConfigError {
+    /// `faults` must not be empty.
+    pub(crate) fn new(faults: Vec<Fault>) -> Self {
+        Self { faults }
+    }
+
+    /// Returns all faults, in the order of the fields.
+    #[must_use]
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("invalid settings: ")?;
+        for (i, fault) in self.faults.iter().enumerate() {
+            let gap = if i == 0 { "" } else { "; " };
+            write!(f, "{gap}{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for ConfigError {}
+
+/// One setting that is out of its bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    field: &'static str,
+    value: String,
+    bound: String,
+}
+
+impl Fault {
+    pub(crate) fn new(field: &'static str, value: impl fmt::Debug, bound: impl Into<String>) -> Self {
+        Self { field, value: format!("{value:?}"), bound: bound.into() }
+    }
+
+    /// Returns the path of the setting, such as `failure_rate.threshold`.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        self.field
+    }
+
+    /// Returns the value that was given, as text.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Returns what the value must be, as text.
+    #[must_use]
+    pub fn bound(&self) -> &str {
+        &self.bound
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is {}, must be {}", self.field, self.value, self.bound)
+    }
+}

@@ -1,0 +1,13 @@
+//! The chapters: what there is to know beyond the items.
+
+#[doc = include_str!("../docs/states.md")]
+pub mod states {}
+
+#[doc = include_str!("../docs/classify.md")]
+pub mod classify {}
+
+#[doc = include_str!("../docs/design.md")]
+pub mod design {}
+
+#[doc = include_str!("../docs/limits.md")]
+pub mod limits {}

@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod circuit;
+pub mod classify;
+pub mod clock;
+pub mod config;
+#[cfg(feature = "http")]
+pub mod guide;
+pub mod machine;
+pub mod observe;
+pub mod service;
+
+mod outcome;
+mod rejected;
+mod rng;
+mod state;
+mod sync;
+mod time;
+mod window;
+
+#[doc(inline)]
+pub use self::{
+    circuit::{CallError, Circuit, Permit},
+    config::{Config, ConfigError},
+    outcome::{Failure, InvalidWeight, Outcome, Weight},
+    rejected::Rejected,
+    service::{BoxError, CircuitBreaker, CircuitBreakerLayer},
+    state::{Mode, State},
+    time::Instant,
+};

@@ -1,0 +1,366 @@
+//! What a circuit does outside the closed state: one truth for the pure machine and for the concurrent circuit.
+//!
+//! Everything rare lives here, behind a lock in `circuit/`: a trip, the wait, probes, the recovery, the modes. How calls
+//! are counted in the closed state is not its business; it is told when a rule has fired.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use crate::{
+    config::Config,
+    machine::{
+        Event, Reason, RejectReason, Rejection,
+        half_open::{HalfOpen, Verdict},
+        recovering::{Pass, Recovering, Step},
+        snapshot::History,
+        stamp::{Finished, Kind, Stamp},
+    },
+    rng::Rng,
+    state::{Mode, State},
+    time::Instant,
+};
+
+/// What is known about the dependency's usual traffic when a rule fires.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Vitals {
+    /// Calls per second, zero while unknown.
+    pub(crate) traffic: f64,
+    pub(crate) usual_latency: Option<Duration>,
+}
+
+/// An outage, from the first trip until the circuit is closed again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outage {
+    pub(crate) since: Instant,
+    /// The usual traffic before it, calls per second, zero if unknown.
+    pub(crate) traffic: f64,
+    pub(crate) usual_latency: Option<Duration>,
+    /// How often it has been opened again since.
+    pub(crate) failed_probes: u32,
+    /// How often the dependency has failed again soon after it had come back.
+    pub(crate) relapses: u32,
+}
+
+impl Outage {
+    pub(crate) fn begin(vitals: Vitals, relapses: u32, now: Instant) -> Self {
+        let Vitals { traffic, usual_latency } = vitals;
+        Self { since: now, traffic, usual_latency, failed_probes: 0, relapses }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    Closed,
+    Open { next_probe: Instant },
+    HalfOpen(HalfOpen),
+    Recovering(Recovering),
+}
+
+impl Phase {
+    fn state(&self) -> State {
+        match self {
+            Self::Closed => State::Closed,
+            Self::Open { .. } => State::Open,
+            Self::HalfOpen(_) => State::HalfOpen,
+            Self::Recovering(_) => State::Recovering,
+        }
+    }
+}
+
+/// The phases of a circuit and the modes over them.
+#[derive(Clone, Debug)]
+pub(crate) struct Core {
+    pub(super) name: Arc<str>,
+    pub(super) config: Config,
+    pub(super) phase: Phase,
+    /// The number of the phase; every permit carries it.
+    pub(super) epoch: u64,
+    /// The number of the closed phase that began last: what was counted in it can still be read while open.
+    pub(super) closed_epoch: u64,
+    pub(super) entered: Instant,
+    pub(super) mode: Mode,
+    /// When the mode ends by itself.
+    pub(super) mode_until: Option<Instant>,
+    pub(super) rng: Rng,
+    /// Openings since the circuit was last closed.
+    pub(super) streak: u32,
+    /// invariant: none in a closed phase.
+    pub(super) outage: Option<Outage>,
+    /// When the last recovery was complete, and how often there had been a relapse by then.
+    pub(super) recovered: Option<(Instant, u32)>,
+    /// How long the last wait was drawn.
+    pub(super) last_wait: Duration,
+    /// Why it is not closed.
+    pub(super) reason: Option<Reason>,
+    pub(super) times_opened: u64,
+    pub(super) time_in: [Duration; 4],
+    pub(super) events: VecDeque<Event>,
+}
+
+impl Core {
+    /// `config` has been checked.
+    pub(crate) fn new(name: Arc<str>, config: Config, seed: u64, now: Instant) -> Self {
+        let mut core = Self {
+            name,
+            config,
+            phase: Phase::Closed,
+            epoch: 1,
+            closed_epoch: 1,
+            entered: now,
+            mode: Mode::Auto,
+            mode_until: None,
+            rng: Rng::new(seed),
+            streak: 0,
+            outage: None,
+            recovered: None,
+            last_wait: Duration::ZERO,
+            reason: None,
+            times_opened: 0,
+            time_in: [Duration::ZERO; 4],
+            events: VecDeque::new(),
+        };
+        let outage = Outage::begin(Vitals::default(), 0, now);
+        match config.initial_state {
+            State::Closed => return core,
+            State::Open => {
+                core.outage = Some(outage);
+                core.phase = core.open(None, now);
+            }
+            State::HalfOpen => {
+                core.outage = Some(outage);
+                core.phase = Phase::HalfOpen(HalfOpen::default());
+            }
+            State::Recovering => core.phase = core.recovering(&outage, now).unwrap_or(Phase::Closed),
+        }
+        core.outage = (!matches!(core.phase, Phase::Closed)).then_some(outage);
+        core
+    }
+
+    /// Answers a call: a stamp for its permit, or why it may not go.
+    pub(crate) fn admit(&mut self, now: Instant) -> Result<Stamp, Rejection> {
+        self.end_mode(now);
+        match self.mode {
+            Mode::Disabled => return Ok(self.stamp(Kind::Uncounted, now)),
+            Mode::ForcedOpen => return Err(self.forced(now)),
+            Mode::Auto | Mode::ForcedClosed | Mode::MetricsOnly => {}
+        }
+        let kind = self.pass(now);
+        match kind {
+            Ok(kind) => Ok(self.stamp(kind, now)),
+            Err(_) if self.mode == Mode::MetricsOnly => Ok(self.stamp(Kind::Shadow, now)),
+            Err(rejection) => Err(rejection),
+        }
+    }
+
+    /// Answers as [`Core::admit`] would, and changes nothing.
+    pub(crate) fn would_admit(&self, now: Instant) -> Result<(), Rejection> {
+        match self.effective_mode(now) {
+            Mode::Disabled | Mode::ForcedClosed | Mode::MetricsOnly => return Ok(()),
+            Mode::ForcedOpen => return Err(self.forced(now)),
+            Mode::Auto => {}
+        }
+        let admits = match &self.phase {
+            Phase::Closed => true,
+            Phase::Open { next_probe } => now >= *next_probe,
+            Phase::HalfOpen(half_open) => {
+                !self.is_half_open_too_long(now) && half_open.would_admit(&self.config.half_open, now)
+            }
+            Phase::Recovering(recovering) => recovering.would_admit(now),
+        };
+        if admits { Ok(()) } else { Err(self.rejection(now)) }
+    }
+
+    /// Takes the result of a call that was not counted in a closed phase; false if it came too late to matter.
+    pub(crate) fn settle(&mut self, stamp: &Stamp, finished: Finished, now: Instant) -> bool {
+        self.end_mode(now);
+        if stamp.epoch != self.epoch {
+            return false;
+        }
+        match (&mut self.phase, stamp.kind) {
+            (Phase::HalfOpen(half_open), Kind::Probe(id)) => {
+                let Some(verdict) = half_open.settle(&self.config.half_open, id, finished.answer(), now) else {
+                    return false;
+                };
+                match verdict {
+                    Verdict::Fail(reason) => self.reopen(reason, finished.hint(), now),
+                    Verdict::Pass(reason) => self.recover(reason, now),
+                    Verdict::Wait => {}
+                }
+            }
+            (Phase::Recovering(recovering), Kind::Recovering(lease)) => {
+                let Some(step) = recovering.settle(lease, finished.end(), now) else { return false };
+                match step {
+                    Step::Done => self.close(Reason::Recovered, now),
+                    Step::Fall(reason) => self.reopen(reason, finished.hint(), now),
+                    Step::Stay => {}
+                }
+            }
+            (Phase::Closed | Phase::Open { .. } | Phase::HalfOpen(_) | Phase::Recovering(_), _) => return false,
+        }
+        true
+    }
+
+    /// Sets the mode, for good or until `until`.
+    pub(crate) fn set_mode(&mut self, mode: Mode, until: Option<Instant>, now: Instant) {
+        self.end_mode(now);
+        self.change_mode(mode, until);
+        if mode == Mode::ForcedClosed && !matches!(self.phase, Phase::Closed) {
+            self.close(Reason::Forced, now);
+        }
+    }
+
+    /// Closes the circuit and forgets all history; the mode stays.
+    pub(crate) fn reset(&mut self, now: Instant) {
+        self.end_mode(now);
+        self.close(Reason::Reset, now);
+        self.recovered = None;
+    }
+
+    /// Takes other settings; the phase goes on, and the next decision is made by them.
+    pub(crate) fn reconfigure(&mut self, config: Config) {
+        self.config = config;
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub(crate) fn closed_epoch(&self) -> u64 {
+        self.closed_epoch
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.phase.state()
+    }
+
+    /// When the next probe may go, while the circuit is open.
+    pub(crate) fn next_probe(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Open { next_probe } => Some(*next_probe),
+            Phase::Closed | Phase::HalfOpen(_) | Phase::Recovering(_) => None,
+        }
+    }
+
+    /// The mode at this time, which may have ended by itself.
+    pub(crate) fn effective_mode(&self, now: Instant) -> Mode {
+        if self.mode_until.is_some_and(|until| now >= until) { Mode::Auto } else { self.mode }
+    }
+
+    /// The mode as it was set; it may have ended since.
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// When the mode ends by itself.
+    pub(crate) fn mode_until(&self) -> Option<Instant> {
+        self.mode_until
+    }
+
+    /// Takes what has happened since this was last asked.
+    pub(crate) fn take_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Fills in what only the phases know.
+    pub(crate) fn history(&self, now: Instant) -> History {
+        let in_state = now.since(self.entered);
+        let mut time_in = self.time_in;
+        time_in[self.state().index()] += in_state;
+        History {
+            reason: self.reason.clone(),
+            in_state,
+            outage: self.outage.map(|outage| now.since(outage.since)),
+            times_opened: self.times_opened,
+            time_in,
+            in_flight: match &self.phase {
+                Phase::Closed | Phase::Open { .. } => 0,
+                Phase::HalfOpen(half_open) => half_open.probes_in_flight(),
+                Phase::Recovering(recovering) => recovering.in_flight(),
+            },
+        }
+    }
+
+    fn stamp(&self, kind: Kind, now: Instant) -> Stamp {
+        Stamp { epoch: self.epoch, kind, started: Some(now) }
+    }
+
+    /// How a call may pass in the present phase; moves on what time has moved.
+    fn pass(&mut self, now: Instant) -> Result<Kind, Rejection> {
+        if matches!(self.phase, Phase::Open { next_probe } if now >= next_probe) {
+            self.enter(Phase::HalfOpen(HalfOpen::default()), Reason::WaitOver, now);
+        }
+        if self.is_half_open_too_long(now) {
+            let max_wait = self.config.half_open.max_wait;
+            self.reopen(Reason::HalfOpenTooLong { max_wait }, None, now);
+        }
+        let pass = match &mut self.phase {
+            Phase::Closed => return Ok(Kind::Counted),
+            Phase::Open { .. } => Pass::No,
+            Phase::HalfOpen(half_open) => match half_open.admit(&self.config.half_open, now) {
+                Some(id) => return Ok(Kind::Probe(id)),
+                None => Pass::No,
+            },
+            Phase::Recovering(recovering) => recovering.admit(now),
+        };
+        match pass {
+            Pass::Done => {
+                self.close(Reason::Recovered, now);
+                return Ok(Kind::Counted);
+            }
+            Pass::Fall(reason) => self.reopen(reason, None, now),
+            Pass::No => {}
+            Pass::Yes(lease) => return Ok(Kind::Recovering(lease)),
+        }
+        Err(self.rejection(now))
+    }
+
+    fn is_half_open_too_long(&self, now: Instant) -> bool {
+        matches!(self.phase, Phase::HalfOpen(_)) && now.since(self.entered) >= self.config.half_open.max_wait
+    }
+
+    fn rejection(&self, now: Instant) -> Rejection {
+        let (reason, wait) = match &self.phase {
+            Phase::Closed => (RejectReason::NotReady, Duration::ZERO),
+            Phase::Open { next_probe } => (RejectReason::Open, next_probe.since(now)),
+            // The lease is the only bound that is known, but most probes end sooner: come back at the pace of probes.
+            Phase::HalfOpen(half_open) => {
+                let lease = half_open.first_deadline(now).unwrap_or_default();
+                (RejectReason::HalfOpen, lease.min(self.last_wait))
+            }
+            Phase::Recovering(recovering) => {
+                (RejectReason::Recovering, self.outage.map_or(Duration::ZERO, |outage| recovering.retry_after(&outage)))
+            }
+        };
+        Rejection { state: self.state(), reason, retry_after: Some(wait) }
+    }
+
+    fn forced(&self, now: Instant) -> Rejection {
+        let retry_after = self.mode_until.map(|until| until.since(now));
+        Rejection { state: self.state(), reason: RejectReason::Forced, retry_after }
+    }
+
+    pub(super) fn end_mode(&mut self, now: Instant) {
+        if self.mode_until.is_some_and(|until| now >= until) {
+            self.change_mode(Mode::Auto, None);
+        }
+    }
+
+    fn change_mode(&mut self, mode: Mode, until: Option<Instant>) {
+        self.mode_until = until.filter(|_| mode != Mode::Auto);
+        let from = std::mem::replace(&mut self.mode, mode);
+        if from != mode {
+            self.events.push_back(Event::ModeChanged { circuit: Arc::clone(&self.name), from, to: mode });
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! A few probes decide whether the dependency is back.
+
+use crate::{
+    config::{HalfOpen as Settings, ProbeVerdict},
+    machine::{Reason, lease::Leases},
+    time::Instant,
+};
+
+/// The half-open phase: which probes are under way and what they have shown.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HalfOpen {
+    leases: Leases,
+    successes: u32,
+    failures: u32,
+    /// Ignored answers since the last one that was not.
+    ignored: u32,
+}
+
+/// What a probe has shown.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    /// It was dropped early, which shows nothing.
+    Cancelled,
+    /// It failed or was slow.
+    Failed(Reason),
+    Ignored,
+    Succeeded,
+}
+
+/// What the probes decide.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    Fail(Reason),
+    Pass(Reason),
+    Wait,
+}
+
+impl HalfOpen {
+    /// Lends a slot to a probe if one is free and another probe is needed.
+    pub(crate) fn admit(&mut self, settings: &Settings, now: Instant) -> Option<u64> {
+        self.leases.expire(now);
+        self.has_room(settings).then(|| self.leases.lend(now, settings.probe_timeout))
+    }
+
+    /// Reports whether a call that comes now would get a slot.
+    pub(crate) fn would_admit(&self, settings: &Settings, now: Instant) -> bool {
+        let mut then = self.clone();
+        then.leases.expire(now);
+        then.has_room(settings)
+    }
+
+    /// When a slot is free at the latest.
+    pub(crate) fn first_deadline(&self, now: Instant) -> Option<std::time::Duration> {
+        self.leases.first_deadline(now)
+    }
+
+    pub(crate) fn probes_in_flight(&self) -> u32 {
+        self.leases.live()
+    }
+
+    /// Takes the answer of a probe; none if its lease was over.
+    pub(crate) fn settle(&mut self, settings: &Settings, id: u64, answer: Answer, now: Instant) -> Option<Verdict> {
+        if !self.leases.give_back(id, now) {
+            return None;
+        }
+        Some(match answer {
+            Answer::Cancelled => Verdict::Wait,
+            Answer::Failed(reason) => self.failed(settings.verdict, reason),
+            Answer::Ignored => {
+                self.ignored += 1;
+                if self.ignored != settings.ignored_as_alive {
+                    return Some(Verdict::Wait);
+                }
+                self.succeeded(settings.verdict)
+            }
+            Answer::Succeeded => self.succeeded(settings.verdict),
+        })
+    }
+
+    fn has_room(&self, settings: &Settings) -> bool {
+        let needed = match settings.verdict {
+            ProbeVerdict::Rate { probes, .. } => probes.saturating_sub(self.failures),
+            ProbeVerdict::Successes(successes) => successes,
+        };
+        let live = self.leases.live();
+        live < settings.max_concurrent_probes && live + self.successes < needed
+    }
+
+    fn succeeded(&mut self, verdict: ProbeVerdict) -> Verdict {
+        self.ignored = 0;
+        self.successes += 1;
+        let enough = match verdict {
+            ProbeVerdict::Rate { probes, threshold } => {
+                self.successes > probes.saturating_sub(too_many(probes, threshold))
+            }
+            ProbeVerdict::Successes(successes) => self.successes >= successes,
+        };
+        if enough { Verdict::Pass(Reason::ProbesSucceeded { successes: self.successes }) } else { Verdict::Wait }
+    }
+
+    fn failed(&mut self, verdict: ProbeVerdict, reason: Reason) -> Verdict {
+        self.ignored = 0;
+        self.failures += 1;
+        match verdict {
+            ProbeVerdict::Rate { probes, threshold } if self.failures < too_many(probes, threshold) => Verdict::Wait,
+            ProbeVerdict::Rate { probes, .. } => Verdict::Fail(Reason::ProbeRate { failures: self.failures, probes }),
+            ProbeVerdict::Successes(_) => Verdict::Fail(reason),
+        }
+    }
+}
+
+/// The least number of failures that reaches the threshold.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most `probes`")]
+fn too_many(probes: u32, threshold: f64) -> u32 {
+    // The millionth keeps 0.7 · 10 at seven.
+    ((f64::from(probes) * threshold - 1e-6).ceil() as u32).clamp(1, probes.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn too_many_is_the_first_count_at_the_threshold() {
+        for (probes, threshold, expected) in [(10, 0.5, 5), (10, 0.7, 7), (10, 0.01, 1), (3, 1.0, 3), (1, 0.5, 1)] {
+            assert_eq!(too_many(probes, threshold), expected, "{threshold} of {probes}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_decided_as_early_as_it_can_be_both_ways() {
+        let settings = Settings::new().failure_rate(4, 0.5).max_concurrent_probes(4);
+        let run = |answers: &[bool]| {
+            let mut phase = HalfOpen::default();
+            let mut verdicts = answers.iter().map(|ok| {
+                let id = phase.admit(&settings, Instant::ZERO).expect("a slot is free");
+                let answer = if *ok { Answer::Succeeded } else { Answer::Failed(Reason::ProbeFailed) };
+                phase.settle(&settings, id, answer, Instant::ZERO).expect("in time")
+            });
+            verdicts.by_ref().take(answers.len() - 1).for_each(|verdict| assert_eq!(verdict, Verdict::Wait));
+            verdicts.next().expect("one is left")
+        };
+        assert_eq!(run(&[false, false]), Verdict::Fail(Reason::ProbeRate { failures: 2, probes: 4 }));
+        assert_eq!(run(&[true, true, true]), Verdict::Pass(Reason::ProbesSucceeded { successes: 3 }));
+        assert_eq!(run(&[true, false, true, true]), Verdict::Pass(Reason::ProbesSucceeded { successes: 3 }));
+    }
+
+    #[test]
+    fn no_more_probes_go_than_are_needed() {
+        let settings = Settings::new().success_threshold(2).max_concurrent_probes(5);
+        let mut phase = HalfOpen::default();
+        let first = phase.admit(&settings, Instant::ZERO).expect("the first");
+        phase.admit(&settings, Instant::ZERO).expect("the second");
+        assert!(!phase.would_admit(&settings, Instant::ZERO));
+        assert_eq!(phase.admit(&settings, Instant::ZERO), None);
+        phase.settle(&settings, first, Answer::Ignored, Instant::ZERO);
+        assert!(phase.admit(&settings, Instant::ZERO).is_some(), "an ignored answer frees its slot");
+        let late = Instant::ZERO.after(Duration::from_secs(30));
+        assert!(phase.would_admit(&settings, late), "leases end");
+        assert_eq!(phase.settle(&settings, 1, Answer::Succeeded, late), None);
+    }
+}

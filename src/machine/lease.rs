@@ -1,0 +1,106 @@
+//! Slots that are lent for a time: a call that never ends cannot keep one.
+
+use std::{collections::VecDeque, time::Duration};
+
+use crate::time::Instant;
+
+/// Slots under way, each with a deadline.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Leases {
+    next: u64,
+    /// invariant: sorted by id; deadlines do not fall as long as the lease time stays the same, and a shorter one only
+    /// lets a slot live as long as an older one.
+    slots: VecDeque<Slot>,
+    /// invariant: the number of slots with `live`.
+    live: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    id: u64,
+    deadline: Instant,
+    live: bool,
+}
+
+impl Leases {
+    /// How many slots are lent.
+    pub(crate) fn live(&self) -> u32 {
+        self.live
+    }
+
+    /// Lends a slot for `time`; returns its number.
+    pub(crate) fn lend(&mut self, now: Instant, time: Duration) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.slots.push_back(Slot { id, deadline: now.after(time), live: true });
+        self.live += 1;
+        id
+    }
+
+    /// Takes a slot back; false if its time was over or it was never lent.
+    pub(crate) fn give_back(&mut self, id: u64, now: Instant) -> bool {
+        let Ok(at) = self.slots.binary_search_by_key(&id, |slot| slot.id) else { return false };
+        let slot = &mut self.slots[at];
+        let in_time = slot.live && now < slot.deadline;
+        if slot.live {
+            slot.live = false;
+            self.live -= 1;
+        }
+        self.forget_dead();
+        in_time
+    }
+
+    /// Takes back all slots whose time is over; returns how many.
+    pub(crate) fn expire(&mut self, now: Instant) -> u32 {
+        let mut expired = 0;
+        while let Some(slot) = self.slots.front() {
+            if slot.live && now < slot.deadline {
+                break;
+            }
+            if slot.live {
+                self.live -= 1;
+                expired += 1;
+            }
+            self.slots.pop_front();
+        }
+        expired
+    }
+
+    /// How long until the oldest slot is free at the latest.
+    pub(crate) fn first_deadline(&self, now: Instant) -> Option<Duration> {
+        self.slots.iter().find(|slot| slot.live).map(|slot| slot.deadline.since(now))
+    }
+
+    fn forget_dead(&mut self) {
+        while self.slots.front().is_some_and(|slot| !slot.live) {
+            self.slots.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at(secs: u64) -> Instant {
+        Instant::ZERO.after(Duration::from_secs(secs))
+    }
+
+    #[test]
+    fn a_slot_is_given_back_once_and_only_in_time() {
+        let mut leases = Leases::default();
+        let (a, b, c) = (leases.lend(at(0), SECOND), leases.lend(at(0), SECOND), leases.lend(at(5), SECOND));
+        assert!(leases.give_back(b, at(0)));
+        assert!(!leases.give_back(b, at(0)), "twice");
+        assert_eq!(leases.live(), 2);
+        assert!(!leases.give_back(a, at(1)), "at the deadline it is over");
+        assert_eq!(leases.live(), 1);
+        assert!(!leases.give_back(99, at(1)), "never lent");
+        assert_eq!(leases.first_deadline(at(5)), Some(SECOND));
+        assert_eq!(leases.expire(at(6)), 1);
+        assert!(!leases.give_back(c, at(6)));
+        assert_eq!((leases.live(), leases.slots.len()), (0, 0), "nothing is kept");
+    }
+}

@@ -1,0 +1,379 @@
+//! The dependency answers again: how much traffic it gets until the circuit closes.
+
+use std::time::Duration;
+
+use crate::{
+    config::{Ramp, RecoveryWindow},
+    machine::{Outage, Reason, lease::Leases, rules::whole, tally::averaged},
+    time::Instant,
+};
+
+/// A success makes up for two failures, as in the default evidence.
+const RELIEF: u32 = 200;
+
+/// The recovering phase.
+#[derive(Clone, Debug)]
+pub(crate) struct Recovering {
+    /// Net failures in hundredths.
+    net: u32,
+    tolerance: u32,
+    gate: Gate,
+}
+
+#[derive(Clone, Debug)]
+enum Gate {
+    Ramp(RampGate),
+    Window(WindowGate),
+}
+
+/// Whether a call may pass.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Pass {
+    /// The recovery was complete before this call.
+    Done,
+    Fall(Reason),
+    No,
+    /// With the number of its slot, if it needs one.
+    Yes(Option<u64>),
+}
+
+/// What a finished call changes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Step {
+    Done,
+    Fall(Reason),
+    Stay,
+}
+
+/// How a call ended, as far as a recovery is concerned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    Failed { units: u32 },
+    Nothing,
+    Succeeded { took: Duration },
+}
+
+impl Recovering {
+    pub(crate) fn ramp(ramp: Ramp, now: Instant) -> Self {
+        Self {
+            net: 0,
+            tolerance: ramp.tolerance,
+            gate: Gate::Ramp(RampGate { ramp, since: now, credit: Share::ONE.0 }),
+        }
+    }
+
+    /// `lease` is after which time a call without an answer counts as failed.
+    pub(crate) fn window(window: RecoveryWindow, outage: &Outage, lease: Duration, now: Instant) -> Self {
+        let gate = WindowGate::new(window, outage, lease, now);
+        Self { net: 0, tolerance: window.tolerance, gate: Gate::Window(gate) }
+    }
+
+    pub(crate) fn admit(&mut self, now: Instant) -> Pass {
+        let window = match &mut self.gate {
+            Gate::Ramp(ramp) => return ramp.admit(now),
+            Gate::Window(window) => window,
+        };
+        let expired = window.leases.expire(now);
+        for _ in 0..expired {
+            window.failed();
+        }
+        let pass = window.admit(now);
+        match self.count(expired.saturating_mul(100)) {
+            Step::Fall(reason) => Pass::Fall(reason),
+            Step::Done | Step::Stay => pass,
+        }
+    }
+
+    pub(crate) fn would_admit(&self, now: Instant) -> bool {
+        !matches!(self.clone().admit(now), Pass::No | Pass::Fall(_))
+    }
+
+    /// Takes the end of a call; none if its lease was over.
+    pub(crate) fn settle(&mut self, lease: Option<u64>, end: End, now: Instant) -> Option<Step> {
+        if let (Gate::Window(window), Some(id)) = (&mut self.gate, lease) {
+            if !window.leases.give_back(id, now) {
+                return None;
+            }
+        }
+        Some(match end {
+            End::Failed { units } => {
+                if let Gate::Window(window) = &mut self.gate {
+                    window.failed();
+                }
+                self.count(units)
+            }
+            End::Nothing => Step::Stay,
+            End::Succeeded { took } => {
+                self.net = self.net.saturating_sub(RELIEF);
+                match &mut self.gate {
+                    Gate::Ramp(ramp) if ramp.is_over(now) => Step::Done,
+                    Gate::Ramp(_) => Step::Stay,
+                    Gate::Window(window) => window.succeeded(took, now),
+                }
+            }
+        })
+    }
+
+    /// After which time it is worth coming back.
+    pub(crate) fn retry_after(&self, outage: &Outage) -> Duration {
+        let usual = outage.usual_latency.unwrap_or(Duration::from_millis(100));
+        usual.clamp(Duration::from_millis(10), Duration::from_secs(1))
+    }
+
+    /// Whether it got far enough for a fall to be a new outage.
+    pub(crate) fn got_far(&self, now: Instant) -> bool {
+        match &self.gate {
+            Gate::Ramp(ramp) => now.since(ramp.since) >= ramp.ramp.step,
+            Gate::Window(window) => window.got_far,
+        }
+    }
+
+    /// How many calls are under way, where they are counted.
+    pub(crate) fn in_flight(&self) -> u32 {
+        match &self.gate {
+            Gate::Ramp(_) => 0,
+            Gate::Window(window) => window.leases.live(),
+        }
+    }
+
+    fn count(&mut self, units: u32) -> Step {
+        self.net = self.net.saturating_add(units);
+        if u64::from(self.net) < u64::from(self.tolerance) * 100 {
+            return Step::Stay;
+        }
+        Step::Fall(Reason::RecoveryFailed { net_failures: whole(self.net.into()) })
+    }
+}
+
+/// A share in millionths.
+struct Share(u32);
+
+impl Share {
+    const ONE: Self = Self(1_000_000);
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share, 0 to 1")]
+    fn new(share: f64) -> Self {
+        Self((share * 1e6).round() as u32)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct RampGate {
+    ramp: Ramp,
+    since: Instant,
+    /// Grows by the share with each call; a whole lets one pass. So each 100 calls get their share to within one call.
+    credit: u32,
+}
+
+impl RampGate {
+    fn share(&self, now: Instant) -> Share {
+        let step = now.since(self.since).as_nanos() / self.ramp.step.as_nanos().max(1);
+        let share = usize::try_from(step).ok().and_then(|step| self.ramp.shares.get(step));
+        share.map_or(Share::ONE, |share| Share::new(*share))
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.share(now).0 >= Share::ONE.0
+    }
+
+    fn admit(&mut self, now: Instant) -> Pass {
+        if self.is_over(now) {
+            return Pass::Done;
+        }
+        if self.credit >= Share::ONE.0 {
+            // Whole only at the start: the first call of the ramp passes.
+            self.credit = 0;
+            return Pass::Yes(None);
+        }
+        self.credit += self.share(now).0;
+        if self.credit < Share::ONE.0 {
+            return Pass::No;
+        }
+        self.credit -= Share::ONE.0;
+        Pass::Yes(None)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct WindowGate {
+    leases: Leases,
+    lease: Duration,
+    /// How many calls may be under way.
+    limit: u32,
+    /// The limit at which the window is full: two plus three times the usual number of calls under way (by Little's law
+    /// the traffic times the latency), and more where that no longer fits.
+    full: f64,
+    grown_at: Instant,
+    usual_latency: Option<Duration>,
+    /// The latency of successes during the recovery, nanoseconds.
+    latency: u64,
+    /// Since when the window has been full.
+    full_since: Option<Instant>,
+    rejected_since_full: bool,
+    got_far: bool,
+    probation: Duration,
+}
+
+impl WindowGate {
+    fn new(window: RecoveryWindow, outage: &Outage, lease: Duration, now: Instant) -> Self {
+        let longer = 4u32.saturating_pow(outage.relapses);
+        let probation = window.probation.saturating_mul(longer).min(window.max_probation);
+        let usual = outage.traffic * outage.usual_latency.unwrap_or_default().as_secs_f64();
+        let mut gate = Self {
+            leases: Leases::default(),
+            lease,
+            limit: 2,
+            full: 2.0 + 3.0 * usual.min(1e6),
+            grown_at: now,
+            usual_latency: outage.usual_latency,
+            latency: 0,
+            full_since: None,
+            rejected_since_full: false,
+            got_far: false,
+            probation,
+        };
+        gate.mark_full(now);
+        gate
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped in the same line")]
+    fn full(&self) -> u32 {
+        self.full.clamp(2.0, 1e7) as u32
+    }
+
+    fn mark_full(&mut self, now: Instant) {
+        if self.limit >= self.full() {
+            self.full_since.get_or_insert(now);
+        } else {
+            self.full_since = None;
+            self.rejected_since_full = false;
+        }
+    }
+
+    fn admit(&mut self, now: Instant) -> Pass {
+        if self.leases.live() < self.limit {
+            return Pass::Yes(Some(self.leases.lend(now, self.lease)));
+        }
+        if self.full_since.is_some() {
+            self.rejected_since_full = true;
+            // A latency that has grown for good must not hold it here for ever: 2 % a second while it binds.
+            let bound_for = now.since(self.grown_at).as_secs_f64().min(1.0);
+            self.full *= 1.02f64.powf(bound_for);
+        }
+        self.grown_at = now;
+        Pass::No
+    }
+
+    fn failed(&mut self) {
+        self.limit = self.limit.saturating_sub(1).max(1);
+        if self.limit < self.full() {
+            self.full_since = None;
+            self.rejected_since_full = false;
+        }
+    }
+
+    fn succeeded(&mut self, took: Duration, now: Instant) -> Step {
+        self.latency = averaged(self.latency, took);
+        let full = self.full();
+        self.limit = (self.limit + 1).min(full.max(self.limit));
+        self.got_far |= self.limit > full / 2;
+        self.mark_full(now);
+        let Some(since) = self.full_since else { return Step::Stay };
+        // At a cold start nothing usual is known; the first answer stands in.
+        let usual = *self.usual_latency.get_or_insert(took);
+        let calm = !self.rejected_since_full || u128::from(self.latency) < 2 * usual.as_nanos();
+        if now.since(since) >= self.probation && calm { Step::Done } else { Step::Stay }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outage(traffic: f64, latency: u64) -> Outage {
+        let usual_latency = (latency > 0).then(|| Duration::from_millis(latency));
+        Outage { since: Instant::ZERO, traffic, usual_latency, failed_probes: 0, relapses: 0 }
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO.after(Duration::from_millis(millis))
+    }
+
+    fn window(outage: &Outage) -> Recovering {
+        Recovering::window(RecoveryWindow::new(), outage, Duration::from_secs(30), at(0))
+    }
+
+    const OK: End = End::Succeeded { took: Duration::from_millis(100) };
+
+    #[test]
+    fn the_window_grows_to_two_plus_three_times_the_usual_and_closes_after_its_probation() {
+        let mut recovering = window(&outage(100.0, 100)); // 10 under way: full at 32
+        let mut under_way = Vec::new();
+        let mut steps = 0;
+        for _ in 0..40 {
+            while let Pass::Yes(lease) = recovering.admit(at(10)) {
+                under_way.push(lease);
+            }
+            steps += 1;
+            assert_eq!(recovering.settle(under_way.remove(0), OK, at(10)), Some(Step::Stay));
+        }
+        assert_eq!((under_way.len(), steps), (31, 40), "it stopped growing at 32");
+        assert_eq!(recovering.settle(under_way.remove(0), OK, at(1_009)), Some(Step::Stay));
+        assert_eq!(recovering.settle(under_way.remove(0), OK, at(1_010)), Some(Step::Done), "calm, though it rejected");
+    }
+
+    #[test]
+    fn an_overloaded_dependency_is_not_given_more_as_long_as_it_is_slow() {
+        let mut recovering = window(&outage(100.0, 10)); // one under way: full at 5
+        let slow = End::Succeeded { took: Duration::from_millis(50) };
+        let mut leases = Vec::new();
+        for i in 0..1_000u64 {
+            while let Pass::Yes(lease) = recovering.admit(at(i * 10)) {
+                leases.push(lease);
+            }
+            let step = recovering.settle(leases.remove(0), slow, at(i * 10));
+            assert_eq!(step, Some(Step::Stay), "at {i}");
+        }
+        assert!(leases.len() <= 6, "{} under way", leases.len());
+    }
+
+    #[test]
+    fn failures_shrink_the_window_and_five_net_ones_end_it() {
+        let mut recovering = window(&outage(100.0, 100));
+        for failed in 1..=5u32 {
+            let Pass::Yes(lease) = recovering.admit(at(0)) else { panic!("one call always passes") };
+            let step = recovering.settle(lease, End::Failed { units: 100 }, at(0));
+            let expected =
+                if failed < 5 { Step::Stay } else { Step::Fall(Reason::RecoveryFailed { net_failures: 5.0 }) };
+            assert_eq!(step, Some(expected));
+        }
+    }
+
+    #[test]
+    fn calls_that_never_end_are_failures_after_their_lease() {
+        let mut recovering = window(&outage(100.0, 100));
+        for round in 0..3 {
+            let now = at(round * 30_000);
+            let passes: Vec<_> =
+                (0..3).map(|_| recovering.admit(now)).take_while(|p| matches!(p, Pass::Yes(_))).collect();
+            let expected = if round == 0 { 2 } else { 1 };
+            assert_eq!(passes.len(), expected, "round {round}");
+        }
+        // 2 + 1 + 1 leases are over by now; one more makes five.
+        assert_eq!(recovering.settle(Some(0), OK, at(90_000)), None, "late");
+        assert!(matches!(recovering.admit(at(90_000)), Pass::Yes(_)));
+        assert!(matches!(recovering.admit(at(120_000)), Pass::Fall(_)));
+    }
+
+    #[test]
+    fn a_ramp_lets_each_step_have_its_share_to_within_one_call() {
+        let ramp = Ramp::new().step(Duration::from_secs(1));
+        let mut recovering = Recovering::ramp(ramp, at(0));
+        let mut passed = |now| (0..100).filter(|_| recovering.admit(at(now)) == Pass::Yes(None)).count();
+        for (now, share) in [(0, 5), (999, 5), (1_000, 25), (1_999, 25)] {
+            let passed = passed(now);
+            assert!(passed.abs_diff(share) <= 1, "{passed} of 100 at {now} ms");
+        }
+        assert_eq!(recovering.admit(at(2_000)), Pass::Done);
+    }
+}

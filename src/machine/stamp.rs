@@ -1,0 +1,121 @@
+//! What a permit carries, and how a call ended.
+
+use std::time::Duration;
+
+use crate::{
+    config::Config,
+    machine::{Reason, half_open::Answer, recovering::End, snapshot::Line, tally::Counted},
+    outcome::{Failure, Outcome},
+    time::Instant,
+};
+
+/// What an admitted call carries until it ends: the number of its phase, so that a late result decides nothing.
+#[derive(Debug)]
+#[must_use = "an admitted call must be settled, or its slot is lent until the lease is over"]
+pub struct Stamp {
+    pub(crate) epoch: u64,
+    pub(crate) kind: Kind,
+    /// When it began, if it is timed.
+    pub(crate) started: Option<Instant>,
+}
+
+impl Stamp {
+    /// Reports whether this call is a probe, whose result decides over a half-open circuit.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        matches!(self.kind, Kind::Probe(_))
+    }
+}
+
+/// Under which rule a call passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The circuit was closed.
+    Counted,
+    /// A probe with its lease.
+    Probe(u64),
+    /// A call during the recovery, with its slot if it needs one.
+    Recovering(Option<u64>),
+    /// It would have been rejected, had the mode not been to watch only.
+    Shadow,
+    /// The circuit was disabled.
+    Uncounted,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finished {
+    /// None for a call that was dropped too early to mean anything.
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) slow: bool,
+    pub(crate) took: Option<Duration>,
+}
+
+impl Finished {
+    /// `outcome` is none for a call that was dropped, which is a failure if it had run for long enough.
+    pub(crate) fn new(config: &Config, outcome: Option<Outcome>, took: Option<Duration>) -> Self {
+        let abandoned = || {
+            let age = config.abandoned_after()?;
+            took.is_some_and(|took| took >= age).then(Outcome::failure)
+        };
+        let outcome = outcome.or_else(abandoned);
+        let meaningful = matches!(outcome, Some(Outcome::Success | Outcome::Failure(_)));
+        let slow = meaningful && config.slow_after().is_some_and(|limit| took.is_some_and(|took| took > limit));
+        Self { outcome, slow, took }
+    }
+
+    /// How long the dependency asked to be left alone.
+    pub(crate) fn hint(self) -> Option<Duration> {
+        self.failure().and_then(Failure::hint)
+    }
+
+    pub(crate) fn failure(self) -> Option<Failure> {
+        match self.outcome {
+            Some(Outcome::Failure(failure)) => Some(failure),
+            Some(Outcome::Success | Outcome::Ignored) | None => None,
+        }
+    }
+
+    /// What a closed circuit counts, if anything.
+    pub(crate) fn counted(self) -> Option<Counted> {
+        match self.outcome {
+            Some(Outcome::Success | Outcome::Failure(_)) => {
+                Some(Counted { failure: self.failure(), slow: self.slow, took: self.took })
+            }
+            Some(Outcome::Ignored) | None => None,
+        }
+    }
+
+    /// Where it stands in the ledger.
+    pub(crate) fn line(self) -> Line {
+        match self.outcome {
+            None => Line::Cancelled,
+            Some(Outcome::Failure(_)) => Line::Failed,
+            Some(Outcome::Ignored) => Line::Ignored,
+            Some(Outcome::Success) => Line::Succeeded,
+        }
+    }
+
+    /// What it shows as a probe.
+    pub(crate) fn answer(self) -> Answer {
+        match self.outcome {
+            None => Answer::Cancelled,
+            Some(Outcome::Failure(_)) => Answer::Failed(Reason::ProbeFailed),
+            Some(Outcome::Ignored) => Answer::Ignored,
+            Some(Outcome::Success) if self.slow => {
+                Answer::Failed(Reason::ProbeSlow { took: self.took.unwrap_or_default() })
+            }
+            Some(Outcome::Success) => Answer::Succeeded,
+        }
+    }
+
+    /// What it means for a recovery.
+    pub(crate) fn end(self) -> End {
+        match self.outcome {
+            None | Some(Outcome::Ignored) => End::Nothing,
+            Some(Outcome::Failure(failure)) => End::Failed { units: failure.units() },
+            Some(Outcome::Success) if self.slow => End::Failed { units: Failure::new().units() },
+            Some(Outcome::Success) => End::Succeeded { took: self.took.unwrap_or_default() },
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What is counted in the closed state, in plain numbers: the definition that `circuit/` must agree with.
+
+use std::time::Duration;
+
+use crate::{
+    machine::rules::{Counts, Rules, traffic},
+    outcome::Failure,
+    time::Instant,
+    window::{AnyWindow, Entry, Totals},
+};
+
+/// One finished call that counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counted {
+    pub(crate) failure: Option<Failure>,
+    pub(crate) slow: bool,
+    /// How long it took, if it was timed.
+    pub(crate) took: Option<Duration>,
+}
+
+impl Counted {
+    pub(crate) fn entry(self) -> Entry {
+        Entry { failures: self.failure.map_or(0, Failure::units), slow: self.slow }
+    }
+}
+
+/// The counts of one closed phase.
+#[derive(Clone, Debug)]
+pub(crate) struct Tally {
+    rules: Rules,
+    windows: Vec<AnyWindow>,
+    since: Instant,
+    net: u32,
+    run: u32,
+    run_began: Instant,
+    /// The usual latency in nanoseconds, zero while unknown.
+    latency: u64,
+    sample_due: bool,
+}
+
+impl Tally {
+    pub(crate) fn new(rules: Rules, start: Instant) -> Self {
+        let windows = rules.windows.iter().map(|window| AnyWindow::new(*window, start)).collect();
+        Self { rules, windows, since: start, net: 0, run: 0, run_began: start, latency: 0, sample_due: true }
+    }
+
+    /// Begins a closed phase: nothing is left of the one before but the usual latency.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.windows.iter_mut().for_each(AnyWindow::clear);
+        self.since = now;
+        self.net = 0;
+        self.run = 0;
+    }
+
+    /// Takes other rules and keeps the windows that they still look at.
+    pub(crate) fn replace(&mut self, rules: Rules, now: Instant) {
+        let mut old: Vec<_> = self.rules.windows.iter().copied().zip(std::mem::take(&mut self.windows)).collect();
+        let mut keep = |window| old.iter().position(|(known, _)| *known == window).map(|at| old.swap_remove(at).1);
+        self.windows =
+            rules.windows.iter().map(|window| keep(*window).unwrap_or_else(|| AnyWindow::new(*window, now))).collect();
+        self.rules = rules;
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Reports whether the next call should be timed to learn the usual latency, and forgets it.
+    pub(crate) fn take_sample(&mut self) -> bool {
+        std::mem::take(&mut self.sample_due)
+    }
+
+    pub(crate) fn usual_latency(&self) -> Option<Duration> {
+        (self.latency > 0).then(|| Duration::from_nanos(self.latency))
+    }
+
+    pub(crate) fn record(&mut self, call: Counted, now: Instant) {
+        for (i, window) in self.windows.iter_mut().enumerate() {
+            let before = window.record(call.entry(), now);
+            if self.rules.vitals == Some(i) {
+                self.sample_due |= sampled(before);
+            }
+        }
+        match call.failure {
+            Some(failure) => self.failed(failure, now),
+            None => self.succeeded(call.took),
+        }
+    }
+
+    fn succeeded(&mut self, took: Option<Duration>) {
+        if let Some(evidence) = &self.rules.evidence {
+            self.net = self.net.saturating_sub(evidence.relief);
+        }
+        self.run = 0;
+        if let Some(took) = took.filter(|_| self.net == 0) {
+            self.latency = averaged(self.latency, took);
+        }
+    }
+
+    fn failed(&mut self, failure: Failure, now: Instant) {
+        if self.rules.evidence.is_some() {
+            self.net = self.net.saturating_add(failure.units());
+        }
+        if self.rules.counts_run && !failure.is_rate_limited() {
+            if self.run == 0 {
+                self.run_began = now;
+            }
+            self.run = self.run.saturating_add(failure.units());
+        }
+    }
+}
+
+impl Counts for Tally {
+    fn totals(&self, window: usize, now: Instant) -> Totals {
+        self.windows[window].totals(now)
+    }
+
+    fn net(&self) -> u32 {
+        self.net
+    }
+
+    fn run(&self) -> (u32, Instant) {
+        (self.run, self.run_began)
+    }
+
+    fn traffic(&self, now: Instant) -> f64 {
+        self.rules.vitals.map_or(0.0, |window| traffic(self.totals(window, now).calls, self.since, now))
+    }
+}
+
+/// Whether the call after this one is timed: the first of each bucket, then one in 64, so that a quiet circuit learns
+/// from nearly every call and a busy one pays for few clock reads.
+pub(crate) fn sampled(before: u64) -> bool {
+    before % 64 == 0
+}
+
+/// A moving average over some 16 samples, in nanoseconds; never zero once there was a sample.
+pub(crate) fn averaged(average: u64, sample: Duration) -> u64 {
+    let sample = crate::time::nanos(sample).max(1);
+    if average == 0 { sample } else { (average - average / 16).saturating_add(sample / 16).max(1) }
+}

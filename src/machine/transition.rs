@@ -1,0 +1,123 @@
+//! Every way from one phase to another.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    config::Recovery,
+    machine::{
+        Event, Reason, Transition,
+        core::{Core, Outage, Phase, Vitals},
+        open,
+        recovering::Recovering,
+    },
+    state::{Mode, State},
+    time::Instant,
+};
+
+impl Core {
+    /// Opens the closed circuit because a rule has fired on a call of phase `epoch`; false if it came too late.
+    pub(crate) fn trip(
+        &mut self,
+        epoch: u64,
+        reason: Reason,
+        vitals: Vitals,
+        hint: Option<Duration>,
+        now: Instant,
+    ) -> bool {
+        self.end_mode(now);
+        if epoch != self.epoch || !matches!(self.phase, Phase::Closed) || self.mode == Mode::ForcedClosed {
+            return false;
+        }
+        let relapses = self.relapses(now);
+        self.outage = Some(Outage::begin(vitals, relapses, now));
+        self.times_opened += 1;
+        self.enter_open(reason, hint, now);
+        true
+    }
+
+    /// How often the dependency has failed again soon after it had come back.
+    fn relapses(&self, now: Instant) -> u32 {
+        let Recovery::Window(window) = self.config.recovery else { return 0 };
+        let Some((at, relapses)) = self.recovered else { return 0 };
+        let probation = window.probation.saturating_mul(4u32.saturating_pow(relapses)).min(window.max_probation);
+        let soon = probation.saturating_mul(2).max(Duration::from_secs(10));
+        if now.since(at) < soon { relapses.saturating_add(1) } else { 0 }
+    }
+
+    pub(super) fn recover(&mut self, reason: Reason, now: Instant) {
+        let outage = self.outage.unwrap_or(Outage::begin(Vitals::default(), 0, now));
+        match self.recovering(&outage, now) {
+            Some(phase) => self.enter(phase, reason, now),
+            None => self.close(reason, now),
+        }
+    }
+
+    pub(super) fn recovering(&self, outage: &Outage, now: Instant) -> Option<Phase> {
+        let recovering = match self.config.recovery {
+            Recovery::Probes => return None,
+            Recovery::Ramp(ramp) => Recovering::ramp(ramp, now),
+            Recovery::Window(window) => Recovering::window(window, outage, self.config.half_open.probe_timeout, now),
+        };
+        Some(Phase::Recovering(recovering))
+    }
+
+    /// Goes back to open from half-open or recovering.
+    pub(super) fn reopen(&mut self, reason: Reason, hint: Option<Duration>, now: Instant) {
+        let fell = match &self.phase {
+            Phase::Recovering(recovering) => Some(recovering.got_far(now)),
+            Phase::Closed | Phase::Open { .. } | Phase::HalfOpen(_) => None,
+        };
+        self.times_opened += u64::from(fell.is_some());
+        if let Some(outage) = &mut self.outage {
+            outage.failed_probes = outage.failed_probes.saturating_add(1);
+            if fell == Some(true) {
+                // It had come back: this is a new outage of a dependency that relapses.
+                outage.since = now;
+                outage.failed_probes = 0;
+                outage.relapses = outage.relapses.saturating_add(1);
+            }
+        }
+        self.enter_open(reason, hint, now);
+    }
+
+    fn enter_open(&mut self, reason: Reason, hint: Option<Duration>, now: Instant) {
+        let phase = self.open(hint, now);
+        self.reason = Some(reason.clone());
+        self.enter(phase, reason, now);
+    }
+
+    /// An open phase with its wait drawn.
+    pub(super) fn open(&mut self, hint: Option<Duration>, now: Instant) -> Phase {
+        let outage = self.outage.unwrap_or(Outage::begin(Vitals::default(), 0, now));
+        let drawn = open::wait(self.config.probing, &outage, self.streak, now, &mut self.rng);
+        let asked = hint.unwrap_or_default().min(self.config.max_retry_after);
+        self.streak = self.streak.saturating_add(1);
+        self.last_wait = drawn.max(asked);
+        Phase::Open { next_probe: now.after(self.last_wait) }
+    }
+
+    pub(super) fn close(&mut self, reason: Reason, now: Instant) {
+        self.recovered = self.outage.map(|outage| (now, outage.relapses));
+        self.streak = 0;
+        self.outage = None;
+        self.reason = None;
+        self.enter(Phase::Closed, reason, now);
+    }
+
+    /// The one place where the phase and its number change.
+    pub(super) fn enter(&mut self, phase: Phase, reason: Reason, now: Instant) {
+        let from = self.state();
+        self.time_in[from.index()] += now.since(self.entered);
+        self.entered = now.max(self.entered);
+        self.phase = phase;
+        self.epoch += 1;
+        let to = self.state();
+        if to == State::Closed {
+            self.closed_epoch = self.epoch;
+        }
+        let retry_after = self.next_probe().map(|next| next.since(now));
+        let circuit = Arc::clone(&self.name);
+        let transition = Transition { circuit, from, to, reason, epoch: self.epoch, at: now, retry_after };
+        self.events.push_back(Event::Transition(transition));
+    }
+}

@@ -1,0 +1,80 @@
+//! The future of a guarded call.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use pin_project_lite::pin_project;
+
+use super::Judge;
+use crate::circuit::Permit;
+
+pin_project! {
+    /// The response of a guarded call, or the answer to a rejected one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the inner call, which is cancelled then; see [`Permit`] for what that means to the circuit.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, J, A> {
+        #[pin]
+        state: State<F, J, A>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, J, A> {
+        // Polling the inner call. The permit is some until its outcome is known.
+        Called { #[pin] call: F, permit: Option<Permit>, judge: J },
+        // The answer to a rejected call, some until it is taken.
+        Rejected { answer: Option<A> },
+    }
+}
+
+impl<F, J, A> ResponseFuture<F, J, A> {
+    pub(super) fn called(call: F, permit: Option<Permit>, judge: J) -> Self {
+        Self { state: State::Called { call, permit, judge } }
+    }
+
+    pub(super) fn rejected(answer: A) -> Self {
+        Self { state: State::Rejected { answer: Some(answer) } }
+    }
+}
+
+impl<F, J, Res, Err> Future for ResponseFuture<F, J, Result<Res, J::Error>>
+where
+    F: Future<Output = Result<Res, Err>>,
+    J: Judge<Res, Err>,
+{
+    type Output = Result<Res, J::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (call, permit, judge) = match self.project().state.project() {
+            StateProj::Called { call, permit, judge } => (call, permit, judge),
+            StateProj::Rejected { answer } => {
+                return Poll::Ready(answer.take().expect("a future is not polled after it was ready"));
+            }
+        };
+        let result = ready!(Permit::guard(permit, || call.poll(cx)));
+        let outcome = Permit::guard(permit, || judge.classify(result.as_ref()));
+        // Settled here, not when the future is dropped: a caller may keep it.
+        if let Some(permit) = permit.take() {
+            permit.record(outcome);
+        }
+        Poll::Ready(result.map_err(|error| judge.map_err(error)))
+    }
+}
+
+impl<F, J, A> fmt::Debug for ResponseFuture<F, J, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Called { .. } => "called",
+            State::Rejected { .. } => "rejected",
+        };
+        f.debug_struct("ResponseFuture").field("state", &state).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,205 @@
+//! Middleware that stops calling a service that fails or is too slow.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower_breaker::BoxError> {
+//! use http::{Request, Response, StatusCode};
+//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//! use tower_breaker::{Circuit, CircuitBreakerLayer, Config, Rejected, config::Consecutive};
+//!
+//! let config = Config::new().consecutive_failures(Consecutive::new(3));
+//! let circuit = Circuit::builder("payments").config(config).build()?;
+//! let mut service = ServiceBuilder::new()
+//!     .layer(CircuitBreakerLayer::new(circuit.clone()))
+//!     .service(service_fn(|_: Request<()>| async {
+//!         Response::builder().status(StatusCode::BAD_GATEWAY).body(())
+//!     }));
+//!
+//! for _ in 0..3 {
+//!     let response = service.ready().await?.call(Request::new(())).await?;
+//!     assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+//! }
+//! let error = service.ready().await?.call(Request::new(())).await.unwrap_err();
+//! assert_eq!(Rejected::find(&*error).unwrap().circuit(), "payments");
+//! # Ok(()) }
+//! ```
+//!
+//! On a server a rejection should be a response, which leaves the error type alone:
+//!
+//! ```
+//! use tower_breaker::{Circuit, CircuitBreakerLayer};
+//!
+//! let circuit = Circuit::builder("handlers").build()?;
+//! let layer = CircuitBreakerLayer::new(circuit).reply_503(); // axum: Router::layer(layer)
+//! # Ok::<(), tower_breaker::ConfigError>(())
+//! ```
+//!
+//! # Readiness
+//!
+//! A rejection happens in `call`, never in `poll_ready`: an error there would kill a `Buffer` for good. While the circuit
+//! would reject, `poll_ready` is ready without asking the inner service, so that a dead dependency that is never ready is
+//! not waited for and nothing below is reserved. A caller that waits in `poll_ready` for a busy inner service is woken
+//! when the circuit opens, and is rejected by its `call`. No probe is held between the two.
+//!
+//! An error of the inner `poll_ready` is a failure of the dependency and goes on to the caller.
+
+mod future;
+mod layer;
+mod policy;
+mod reject;
+#[cfg(feature = "http")]
+mod reply_503;
+
+#[cfg(feature = "http")]
+pub use self::reply_503::Reply503;
+pub use self::{
+    future::ResponseFuture,
+    layer::CircuitBreakerLayer,
+    policy::{Boxed, Judge, Judged, MapErr, Policy, Single, Unchanged},
+    reject::{Fail, FailWith, Reject, ReplyWith},
+};
+
+use std::{
+    fmt,
+    task::{Context, Poll, Waker, ready},
+};
+
+use tower_service::Service;
+
+use crate::circuit::{Circuit, Permit, Waiter};
+
+/// The error of a guarded service whose rejections are errors: boxed, as in tower.
+pub type BoxError = tower::BoxError;
+
+/// A service behind a circuit. See the [module docs](self) for an example.
+pub struct CircuitBreaker<S, P> {
+    inner: S,
+    policy: P,
+    /// Whether the inner service has said that it is ready and has not been called since.
+    inner_ready: bool,
+    /// Some while the inner service is not ready and the caller waits.
+    waiter: Option<Waiter>,
+}
+
+impl<S, P> CircuitBreaker<S, P> {
+    pub(super) fn new(inner: S, policy: P) -> Self {
+        Self { inner, policy, inner_ready: false, waiter: None }
+    }
+
+    /// Returns the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns the inner service. What is called by this way is not guarded.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Returns the inner service and drops the guard.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, C, R> CircuitBreaker<S, Single<C, R>> {
+    /// Returns the circuit.
+    #[must_use]
+    pub fn circuit(&self) -> &Circuit {
+        &self.policy.circuit
+    }
+}
+
+impl<S, P> CircuitBreaker<S, P> {
+    /// Asks the inner service for readiness, unless it has been given; its error is a failure.
+    fn poll_inner<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ErrorOf<S, P, Req>>>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
+        if self.inner_ready {
+            return Poll::Ready(Ok(()));
+        }
+        let Err(error) = ready!(self.inner.poll_ready(cx)) else {
+            self.inner_ready = true;
+            return Poll::Ready(Ok(()));
+        };
+        let judge = self.policy.judge();
+        // No permit, no record: the circuit listens to nobody now.
+        if let Ok(permit) = self.policy.circuit().try_acquire() {
+            permit.record(judge.classify(Err(&error)));
+        }
+        Poll::Ready(Err(judge.map_err(error)))
+    }
+}
+
+type ErrorOf<S, P, Req> =
+    <JudgeOf<S, P, Req> as Judge<<S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Error;
+type JudgeOf<S, P, Req> = <P as Policy<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Judge;
+
+impl<S, P, Req> Service<Req> for CircuitBreaker<S, P>
+where
+    S: Service<Req>,
+    P: Policy<Req, S::Response, S::Error>,
+{
+    type Response = S::Response;
+    type Error = ErrorOf<S, P, Req>;
+    type Future = ResponseFuture<S::Future, P::Judge, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        // The gate comes first: a dead dependency may never be ready, and what is below must not be reserved in vain.
+        let mut poll = Poll::Pending;
+        if self.policy.circuit().check().is_ok() {
+            poll = self.poll_inner(cx);
+            if poll.is_pending() {
+                self.waiter.get_or_insert_with(|| self.policy.circuit().waiter()).register(cx);
+            }
+        }
+        // Looked at again after the registration, so that no opening is slept through.
+        if poll.is_pending() && self.policy.circuit().check().is_ok() {
+            return Poll::Pending;
+        }
+        self.waiter = None;
+        // Where the inner service was not asked, `call` rejects.
+        if poll.is_pending() { Poll::Ready(Ok(())) } else { poll }
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        // The circuit may have closed since it spared the inner service the question; then it is asked now.
+        if !self.inner_ready && self.policy.circuit().check().is_ok() {
+            if let Poll::Ready(Err(error)) = self.poll_inner(&mut Context::from_waker(Waker::noop())) {
+                return ResponseFuture::rejected(Err(error));
+            }
+        }
+        // Decided here, not when readiness was asked for: that may be long ago.
+        let permit = match self.policy.circuit().try_acquire() {
+            Ok(permit) if self.inner_ready => permit,
+            Ok(unused) => {
+                drop(unused);
+                let rejected = self.policy.circuit().reject_not_ready();
+                return ResponseFuture::rejected(self.policy.reject(request, rejected));
+            }
+            Err(rejected) => return ResponseFuture::rejected(self.policy.reject(request, rejected)),
+        };
+        self.inner_ready = false;
+        let mut permit = Some(permit);
+        let call = Permit::guard(&mut permit, || self.inner.call(request));
+        ResponseFuture::called(call, permit, self.policy.judge())
+    }
+}
+
+impl<S: Clone, P: Clone> Clone for CircuitBreaker<S, P> {
+    fn clone(&self) -> Self {
+        // A clone is not ready: the inner service may count readiness per clone. Nor does it wait.
+        Self::new(self.inner.clone(), self.policy.clone())
+    }
+}
+
+impl<S: fmt::Debug, P: fmt::Debug> fmt::Debug for CircuitBreaker<S, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CircuitBreaker")
+            .field("inner", &self.inner)
+            .field("policy", &self.policy)
+            .field("inner_ready", &self.inner_ready)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,135 @@
+//! Plain counts of finished calls: the last n, or those of the last stretch of time.
+//!
+//! Written to be read: the concurrent counters in `circuit/` must agree with these on every single-threaded trace.
+
+mod count;
+mod time;
+
+pub(crate) use self::{count::CountWindow, time::TimeWindow};
+
+use std::time::Duration;
+
+use crate::{
+    config::Window,
+    time::{Instant, nanos},
+};
+
+/// What one finished call adds to a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Weight of the failure in hundredths, zero for a success.
+    pub(crate) failures: u32,
+    pub(crate) slow: bool,
+}
+
+/// The sums over a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) calls: u64,
+    /// Weight of the failures in hundredths.
+    pub(crate) failures: u64,
+    pub(crate) slow: u64,
+}
+
+impl Totals {
+    /// The share of failures, at most 1; none while the window is empty.
+    pub(crate) fn failure_rate(self) -> Option<f64> {
+        share(self.failures, self.calls.saturating_mul(100))
+    }
+
+    /// The share of slow calls; none while the window is empty.
+    pub(crate) fn slow_rate(self) -> Option<f64> {
+        share(self.slow, self.calls)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 53 bits")]
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| (part as f64 / whole as f64).min(1.0))
+}
+
+/// Either window, as configured.
+#[derive(Clone, Debug)]
+pub(crate) enum AnyWindow {
+    Count(CountWindow),
+    Time(TimeWindow),
+}
+
+impl AnyWindow {
+    /// An empty window whose first bucket begins at `start`.
+    pub(crate) fn new(window: Window, start: Instant) -> Self {
+        match window {
+            Window::Count { calls } => Self::Count(CountWindow::new(calls)),
+            Window::Time { length, buckets } => Self::Time(TimeWindow::new(Slots::new(length, buckets, start))),
+        }
+    }
+
+    /// Counts a call; returns how many stood in its bucket before, zero for a count window.
+    pub(crate) fn record(&mut self, entry: Entry, now: Instant) -> u64 {
+        match self {
+            Self::Count(window) => {
+                window.record(entry);
+                0
+            }
+            Self::Time(window) => window.record(entry, now),
+        }
+    }
+
+    pub(crate) fn totals(&self, now: Instant) -> Totals {
+        match self {
+            Self::Count(window) => window.totals(),
+            Self::Time(window) => window.totals(now),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        match self {
+            Self::Count(window) => window.clear(),
+            Self::Time(window) => window.clear(),
+        }
+    }
+}
+
+/// How time is cut into buckets of equal width, the first of which begins at `start`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slots {
+    start: Instant,
+    width: u64,
+    pub(crate) buckets: u32,
+}
+
+impl Slots {
+    /// A width below a nanosecond is one; no buckets are one (`Config::check` refuses both).
+    pub(crate) fn new(length: Duration, buckets: u32, start: Instant) -> Self {
+        let buckets = buckets.max(1);
+        Self { start, width: (nanos(length) / u64::from(buckets)).max(1), buckets }
+    }
+
+    /// The number of the slot that holds `now`, counted from `start`.
+    pub(crate) fn slot(self, now: Instant) -> u64 {
+        nanos(now.since(self.start)) / self.width
+    }
+
+    /// Where in the ring a slot lives.
+    #[expect(clippy::cast_possible_truncation, reason = "below `buckets`, a u32")]
+    pub(crate) fn index(self, slot: u64) -> usize {
+        (slot % u64::from(self.buckets)) as usize
+    }
+
+    /// The oldest slot that counts while `current` is the newest.
+    pub(crate) fn oldest(self, current: u64) -> u64 {
+        current.saturating_sub(u64::from(self.buckets) - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_absent_without_calls_and_never_above_one() {
+        assert_eq!(Totals::default().failure_rate(), None);
+        assert_eq!(Totals { calls: 2, failures: 900, slow: 1 }.failure_rate(), Some(1.0));
+        assert_eq!(Totals { calls: 2, failures: 100, slow: 1 }.slow_rate(), Some(0.5));
+    }
+}
