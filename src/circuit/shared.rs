@@ -235,7 +235,8 @@ impl Shared {
         let now = self.clock.now();
         self.change(now, |core| {
             core.reconfigure(config);
-            let tally = self.live.load().tally.with_rules(Rules::new(&config, !self.rules.is_empty()), now);
+            let rules = Rules::new(&config, !self.rules.is_empty());
+            let tally = self.live.load().tally.with_rules(rules, core.closed_epoch(), now);
             self.live.store(Live::new(config, tally));
         });
         Ok(())

@@ -56,6 +56,13 @@ impl AnyWindow {
             Window::Time { length, buckets } => Self::Time(Wheel::new(Slots::new(length, buckets, start))),
         }
     }
+
+    fn begin(&self, now: Instant) {
+        match self {
+            Self::Count(_) => {}
+            Self::Time(wheel) => wheel.begin(now),
+        }
+    }
 }
 
 impl Tally {
@@ -73,12 +80,24 @@ impl Tally {
     }
 
     /// The same counts under other rules; windows that they still look at go on.
-    pub(super) fn with_rules(&self, rules: Rules, now: Instant) -> Self {
+    pub(super) fn with_rules(&self, rules: Rules, epoch: u64, now: Instant) -> Self {
+        // What nobody counts any more must not be there when somebody asks again.
+        if rules.evidence.is_none() {
+            self.counts.net.update(Epoch::new(epoch), |_| 0);
+        }
+        if !rules.counts_run {
+            self.counts.run.update(Epoch::new(epoch), |_| 0);
+        }
         let old = || self.rules.windows.iter().zip(&self.windows);
         let kept = |window: &Window| old().find(|(known, _)| *known == window).map(|(_, window)| Arc::clone(window));
         let windows = rules.windows.iter();
-        let windows =
-            windows.map(|window| kept(window).unwrap_or_else(|| Arc::new(AnyWindow::new(*window, now)))).collect();
+        let since = Instant::from_nanos(self.counts.since.load(Ordering::Relaxed));
+        let fresh = |window| {
+            let window = AnyWindow::new(window, now);
+            window.begin(since);
+            Arc::new(window)
+        };
+        let windows = windows.map(|window| kept(window).unwrap_or_else(|| fresh(*window))).collect();
         Self { rules, windows, counts: Arc::clone(&self.counts) }
     }
 
@@ -90,6 +109,7 @@ impl Tally {
     pub(super) fn begin(&self, now: Instant) {
         // Relaxed: made visible by the store of the word.
         self.counts.since.store(now.as_nanos(), Ordering::Relaxed);
+        self.windows.iter().for_each(|window| window.begin(now));
     }
 
     /// Reports whether the next call should be timed to learn the usual latency, and forgets it.

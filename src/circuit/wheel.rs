@@ -30,32 +30,30 @@ struct Bucket {
 /// | 0–23 | the slot, of which the lower 24 bits are kept |
 /// | 24–31 | the phase, of which the lower 8 bits are kept |
 ///
-/// A slot of 24 bits comes back after 19 days of 100 ms buckets; only a bucket that nobody has written to in all that
-/// time, in a window that others have, could be taken for new.
+/// The same 24 bits come back after 16,777,216 slots, 194 days of 1 s buckets. Only a bucket that nobody has written to
+/// since exactly then would be taken for new, for the length of one slot.
 #[derive(Clone, Copy, Debug)]
-struct SlotOf(u32);
+struct SlotOf<'a> {
+    bits: u32,
+    slot: u64,
+    newest: &'a AtomicU64,
+}
 
 const SLOT_BITS: u32 = 24;
 
-impl SlotOf {
-    #[expect(clippy::cast_possible_truncation, reason = "the lower bits are kept, see the type")]
-    fn new(slot: u64, epoch: Epoch) -> Self {
-        Self(u32::from(epoch.lowest_byte()) << SLOT_BITS | (slot as u32 & ((1 << SLOT_BITS) - 1)))
-    }
-}
-
-impl Key for SlotOf {
+impl Key for SlotOf<'_> {
     fn bits(self) -> u32 {
-        self.0
+        self.bits
     }
 
     fn is_before(self, bits: u32) -> bool {
-        let phases = (bits >> SLOT_BITS).wrapping_sub(self.0 >> SLOT_BITS) & 0xff;
+        let phases = (bits >> SLOT_BITS).wrapping_sub(self.bits >> SLOT_BITS) & 0xff;
         if phases != 0 {
             return phases < 1 << 7;
         }
-        let ahead = bits.wrapping_sub(self.0) & ((1 << SLOT_BITS) - 1);
-        ahead != 0 && ahead < 1 << (SLOT_BITS - 1)
+        let ahead = u64::from(bits.wrapping_sub(self.bits) & ((1 << SLOT_BITS) - 1));
+        // A newer slot was announced before it was written to; what was not announced is very old.
+        ahead != 0 && self.slot.saturating_add(ahead) <= self.newest.load(Ordering::SeqCst)
     }
 }
 
@@ -65,11 +63,16 @@ impl Wheel {
         Self { slots, newest: AtomicU64::new(0), buckets }
     }
 
+    /// Begins a phase: what is counted in it is not older than `now`, even if the clock steps back.
+    pub(super) fn begin(&self, now: Instant) {
+        self.advance(self.slots.slot(now));
+    }
+
     /// Counts a call; returns how many stood in its bucket before.
     pub(super) fn record(&self, epoch: Epoch, entry: Entry, now: Instant) -> u64 {
         let slot = self.advance(self.slots.slot(now));
         let bucket = &self.buckets[self.slots.index(slot)];
-        let key = SlotOf::new(slot, epoch);
+        let key = self.key(slot, epoch);
         let before = bucket.calls.increment(key).unwrap_or(1);
         if entry.failures > 0 {
             bucket.failures.update(key, |sum| sum.saturating_add(entry.failures));
@@ -89,12 +92,18 @@ impl Wheel {
         // Slots after the newest are empty, so a long silence costs nothing.
         for slot in oldest..=newest {
             let bucket = &self.buckets[self.slots.index(slot)];
-            let key = SlotOf::new(slot, epoch);
+            let key = self.key(slot, epoch);
             sum.calls += u64::from(bucket.calls.get(key));
             sum.failures += u64::from(bucket.failures.get(key));
             sum.slow += u64::from(bucket.slow.get(key));
         }
         sum
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower bits are kept, see the type")]
+    fn key(&self, slot: u64, epoch: Epoch) -> SlotOf<'_> {
+        let bits = u32::from(epoch.lowest_byte()) << SLOT_BITS | (slot as u32 & ((1 << SLOT_BITS) - 1));
+        SlotOf { bits, slot, newest: &self.newest }
     }
 
     fn advance(&self, slot: u64) -> u64 {

@@ -35,10 +35,11 @@ impl Word {
     /// What the phases say now.
     fn of(core: &Core) -> Self {
         let lane = match (core.mode(), core.state()) {
-            // A mode that ends by itself must be asked for, unless it makes no difference here.
+            // A mode that ends by itself is asked for, so that its end is noticed.
+            _ if core.mode_until().is_some() => Lane::Ask,
             (Mode::Auto | Mode::ForcedClosed | Mode::MetricsOnly, State::Closed) => Lane::Count,
             (Mode::Auto, State::Open) => Lane::Wait,
-            (Mode::Disabled, _) if core.mode_until().is_none() => Lane::Pass,
+            (Mode::Disabled, _) => Lane::Pass,
             (Mode::Auto | Mode::Disabled | Mode::ForcedClosed | Mode::ForcedOpen | Mode::MetricsOnly, _) => Lane::Ask,
         };
         Self(core.epoch() << EPOCH_SHIFT | lane as u64)

@@ -46,7 +46,7 @@ impl Tally {
 
     /// Begins a closed phase: nothing is left of the one before but the usual latency.
     pub(crate) fn begin(&mut self, now: Instant) {
-        self.windows.iter_mut().for_each(AnyWindow::clear);
+        self.windows.iter_mut().for_each(|window| window.begin(now));
         self.since = now;
         self.net = 0;
         self.run = 0;
@@ -56,8 +56,20 @@ impl Tally {
     pub(crate) fn replace(&mut self, rules: Rules, now: Instant) {
         let mut old: Vec<_> = self.rules.windows.iter().copied().zip(std::mem::take(&mut self.windows)).collect();
         let mut keep = |window| old.iter().position(|(known, _)| *known == window).map(|at| old.swap_remove(at).1);
-        self.windows =
-            rules.windows.iter().map(|window| keep(*window).unwrap_or_else(|| AnyWindow::new(*window, now))).collect();
+        let since = self.since;
+        let fresh = |window| {
+            let mut window = AnyWindow::new(window, now);
+            window.begin(since);
+            window
+        };
+        self.windows = rules.windows.iter().map(|window| keep(*window).unwrap_or_else(|| fresh(*window))).collect();
+        // What nobody counts any more must not be there when somebody asks again.
+        if rules.evidence.is_none() {
+            self.net = 0;
+        }
+        if !rules.counts_run {
+            self.run = 0;
+        }
         self.rules = rules;
     }
 

@@ -37,7 +37,8 @@ impl CountWindow {
         Totals { calls: self.recorded.min(self.ring.len() as u64), failures: self.failures, slow: self.slow }
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Forgets all calls.
+    pub(crate) fn begin(&mut self) {
         self.recorded = 0;
         self.failures = 0;
         self.slow = 0;
@@ -60,7 +61,7 @@ mod tests {
         window.record(Entry::default());
         window.record(Entry::default());
         assert_eq!(window.totals(), Totals { calls: 3, failures: 50, slow: 0 }, "the first failure has slid out");
-        window.clear();
+        window.begin();
         window.record(Entry::default());
         assert_eq!(window.totals(), Totals { calls: 1, failures: 0, slow: 0 });
     }

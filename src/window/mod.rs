@@ -82,10 +82,11 @@ impl AnyWindow {
         }
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Forgets all calls: a phase begins.
+    pub(crate) fn begin(&mut self, now: Instant) {
         match self {
-            Self::Count(window) => window.clear(),
-            Self::Time(window) => window.clear(),
+            Self::Count(window) => window.begin(),
+            Self::Time(window) => window.begin(now),
         }
     }
 }

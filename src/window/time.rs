@@ -57,8 +57,10 @@ impl TimeWindow {
         sum
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Forgets all calls; what is counted from now on is not older than `now`, even if the clock steps back.
+    pub(crate) fn begin(&mut self, now: Instant) {
         self.buckets.fill(Bucket::default());
+        self.current = self.slots.slot(now).max(self.current);
     }
 }
 

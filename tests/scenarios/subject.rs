@@ -1,0 +1,128 @@
+//! The two hearts side by side, told the same and asked the same.
+
+use std::collections::HashMap;
+
+use tower_breaker::{
+    Circuit, Config, Instant, Mode, Outcome, Permit, State,
+    clock::ManualClock,
+    machine::{Event, Machine, Rejection, Snapshot, Stamp},
+};
+
+/// Both draw the same jitter.
+const SEED: u64 = 1;
+
+pub enum Answer {
+    Admitted,
+    Refused(Rejection),
+}
+
+pub struct Both {
+    machine: Machine,
+    circuit: Circuit,
+    clock: ManualClock,
+    now: Instant,
+    calls: HashMap<String, (Stamp, Permit)>,
+    events: tower_breaker::circuit::Events,
+}
+
+impl Both {
+    pub fn new(config: Config, mode: Mode) -> Result<Self, String> {
+        let clock = ManualClock::new();
+        let machine = Machine::new("it", config, SEED, Instant::ZERO).map_err(|error| error.to_string())?;
+        let circuit = Circuit::builder("it").config(config).seed(SEED).clock(clock.clone()).build();
+        let circuit = circuit.map_err(|error| error.to_string())?;
+        let events = circuit.subscribe();
+        let mut both = Self { machine, circuit, clock, now: Instant::ZERO, calls: HashMap::new(), events };
+        if mode != Mode::Auto {
+            both.set_mode(mode, None, Instant::ZERO);
+        }
+        Ok(both)
+    }
+
+    pub fn set_clock(&mut self, now: Instant) {
+        self.now = now;
+        self.clock.set(now);
+    }
+
+    pub fn begin(&mut self, name: &str) -> Result<Answer, String> {
+        let expected = self.circuit.check().map_err(|rejected| rejected.reason());
+        match (self.machine.admit(self.now), self.circuit.try_acquire()) {
+            (Ok(stamp), Ok(permit)) => {
+                if let Err(reason) = expected {
+                    return Err(format!("`check` said {reason}, but the call was admitted"));
+                }
+                if stamp.is_probe() != permit.is_probe() {
+                    return Err("only one of the two takes it for a probe".into());
+                }
+                match self.calls.insert(name.into(), (stamp, permit)) {
+                    Some(_) => Err(format!("{name} is under way already")),
+                    None => Ok(Answer::Admitted),
+                }
+            }
+            (Err(rejection), Err(rejected)) => {
+                let told = (rejected.state(), rejected.reason(), rejected.retry_after());
+                if (rejection.state, rejection.reason, rejection.retry_after) != told {
+                    return Err(format!("the machine says {rejection:?}, the circuit {told:?}"));
+                }
+                // A rejection may come from a transition that this very call has made.
+                if expected.is_ok() && rejection.state != State::Open {
+                    return Err("`check` said that the call would pass".into());
+                }
+                Ok(Answer::Refused(rejection))
+            }
+            (machine, circuit) => Err(format!("the machine says {machine:?}, the circuit {circuit:?}")),
+        }
+    }
+
+    /// `outcome` is none for a call that is dropped.
+    pub fn end(&mut self, name: &str, outcome: Option<Outcome>) -> Result<(), String> {
+        let (stamp, permit) = self.calls.remove(name).ok_or_else(|| format!("{name} is not under way"))?;
+        self.machine.settle(stamp, outcome, self.now);
+        match outcome {
+            Some(outcome) => permit.record(outcome),
+            None => drop(permit),
+        }
+        Ok(())
+    }
+
+    pub fn set_mode(&mut self, mode: Mode, until: Option<Instant>, now: Instant) {
+        self.machine.set_mode(mode, until, now);
+        self.circuit.set_mode(mode, until.map(|until| until.since(now)));
+    }
+
+    pub fn reset(&mut self) {
+        self.machine.reset(self.now);
+        self.circuit.reset();
+    }
+
+    pub fn reconfigure(&mut self, config: Config) -> Result<(), String> {
+        let machine = self.machine.reconfigure(config, self.now);
+        let circuit = self.circuit.reconfigure(config);
+        if machine != circuit {
+            return Err(format!("the machine says {machine:?}, the circuit {circuit:?}"));
+        }
+        machine.map_err(|error| error.to_string())
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        self.machine.snapshot(self.now)
+    }
+
+    /// Compares every number of the two.
+    pub fn agree(&self) -> Result<(), String> {
+        let (machine, circuit) = (self.machine.snapshot(self.now), self.circuit.snapshot());
+        if machine == circuit {
+            return Ok(());
+        }
+        Err(format!("the two do not agree:\n  machine {machine:?}\n  circuit {circuit:?}"))
+    }
+
+    /// Takes the events since this was last asked, from both; they must be equal.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        let machine: Vec<_> = std::iter::from_fn(|| self.machine.next_event()).collect();
+        let circuit: Vec<_> =
+            std::iter::from_fn(|| self.events.try_next()).map(|event| event.expect("none missed")).collect();
+        assert_eq!(machine, circuit, "the events of the two hearts");
+        machine
+    }
+}
