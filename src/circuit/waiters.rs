@@ -46,17 +46,23 @@ impl Waiter {
     ///
     /// So look at the circuit *after* it, not before.
     pub(crate) fn register(&self, cx: &Context<'_>) {
+        let mut waker = cx.waker().clone();
         let mut list = self.circuit.waiters.0.lock();
         match list.wakers.iter_mut().find(|(id, _)| *id == self.id) {
-            Some((_, waker)) => waker.clone_from(cx.waker()),
-            None => list.wakers.push((self.id, cx.waker().clone())),
+            Some((_, old)) => std::mem::swap(old, &mut waker),
+            None => {
+                list.wakers.push((self.id, waker));
+                return;
+            }
         }
+        // The old waker is dropped outside the lock: its owner's code may run.
+        drop(list);
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        // The waker is dropped outside the lock: its owner's code may run.
+        // As above, outside the lock.
         let waker = {
             let mut list = self.circuit.waiters.0.lock();
             let at = list.wakers.iter().position(|(id, _)| *id == self.id);

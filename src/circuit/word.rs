@@ -40,7 +40,7 @@ impl Word {
             (Mode::Auto | Mode::ForcedClosed | Mode::MetricsOnly, State::Closed) => Lane::Count,
             (Mode::Auto, State::Open) => Lane::Wait,
             (Mode::Disabled, _) => Lane::Pass,
-            (Mode::Auto | Mode::Disabled | Mode::ForcedClosed | Mode::ForcedOpen | Mode::MetricsOnly, _) => Lane::Ask,
+            (Mode::Auto | Mode::ForcedClosed | Mode::ForcedOpen | Mode::MetricsOnly, _) => Lane::Ask,
         };
         Self(core.epoch() << EPOCH_SHIFT | lane as u64)
     }

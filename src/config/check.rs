@@ -115,7 +115,7 @@ impl Check {
             Window::Time { length, buckets } => {
                 self.within(fields.window, length, MS, YEAR);
                 self.within(fields.window, buckets, 1, 1_000);
-                if buckets > 0 && length >= MS && length / buckets < MS {
+                if (1..=1_000).contains(&buckets) && length >= MS && length / buckets < MS {
                     self.fault(fields.window, window, "in buckets of at least 1 ms");
                 }
             }

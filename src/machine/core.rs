@@ -336,7 +336,8 @@ impl Core {
             // The lease is the only bound that is known, but most probes end sooner: come back at the pace of probes.
             Phase::HalfOpen(half_open) => {
                 let lease = half_open.first_deadline(now).unwrap_or_default();
-                (RejectReason::HalfOpen, lease.min(self.last_wait))
+                let pace = if self.last_wait.is_zero() { lease } else { self.last_wait };
+                (RejectReason::HalfOpen, lease.min(pace))
             }
             Phase::Recovering(recovering) => {
                 (RejectReason::Recovering, self.outage.map_or(Duration::ZERO, |outage| recovering.retry_after(&outage)))

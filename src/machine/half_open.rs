@@ -39,14 +39,12 @@ impl HalfOpen {
     /// Lends a slot to a probe if one is free and another probe is needed.
     pub(crate) fn admit(&mut self, settings: &Settings, now: Instant) -> Option<u64> {
         self.leases.expire(now);
-        self.has_room(settings).then(|| self.leases.lend(now, settings.probe_timeout))
+        self.has_room(settings, self.leases.live()).then(|| self.leases.lend(now, settings.probe_timeout))
     }
 
     /// Reports whether a call that comes now would get a slot.
     pub(crate) fn would_admit(&self, settings: &Settings, now: Instant) -> bool {
-        let mut then = self.clone();
-        then.leases.expire(now);
-        then.has_room(settings)
+        self.has_room(settings, self.leases.live() - self.leases.expired(now))
     }
 
     /// When a slot is free at the latest.
@@ -77,12 +75,11 @@ impl HalfOpen {
         })
     }
 
-    fn has_room(&self, settings: &Settings) -> bool {
+    fn has_room(&self, settings: &Settings, live: u32) -> bool {
         let needed = match settings.verdict {
             ProbeVerdict::Rate { probes, .. } => probes.saturating_sub(self.failures),
             ProbeVerdict::Successes(successes) => successes,
         };
-        let live = self.leases.live();
         live < settings.max_concurrent_probes && live + self.successes < needed
     }
 

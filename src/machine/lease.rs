@@ -66,6 +66,12 @@ impl Leases {
         expired
     }
 
+    /// How many slots [`Leases::expire`] would take back.
+    pub(crate) fn expired(&self, now: Instant) -> u32 {
+        let over = self.slots.iter().take_while(|slot| !slot.live || now >= slot.deadline);
+        u32::try_from(over.filter(|slot| slot.live).count()).unwrap_or(u32::MAX)
+    }
+
     /// How long until the oldest slot is free at the latest.
     pub(crate) fn first_deadline(&self, now: Instant) -> Option<Duration> {
         self.slots.iter().find(|slot| slot.live).map(|slot| slot.deadline.since(now))
@@ -99,6 +105,7 @@ mod tests {
         assert_eq!(leases.live(), 1);
         assert!(!leases.give_back(99, at(1)), "never lent");
         assert_eq!(leases.first_deadline(at(5)), Some(SECOND));
+        assert_eq!((leases.expired(at(5)), leases.expired(at(6))), (0, 1));
         assert_eq!(leases.expire(at(6)), 1);
         assert!(!leases.give_back(c, at(6)));
         assert_eq!((leases.live(), leases.slots.len()), (0, 0), "nothing is kept");

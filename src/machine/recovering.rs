@@ -84,8 +84,17 @@ impl Recovering {
         }
     }
 
+    /// Reports whether [`Recovering::admit`] would let a call pass.
     pub(crate) fn would_admit(&self, now: Instant) -> bool {
-        !matches!(self.clone().admit(now), Pass::No | Pass::Fall(_))
+        match &self.gate {
+            Gate::Ramp(ramp) => ramp.clone().admit(now) != Pass::No,
+            Gate::Window(window) => {
+                let expired = window.leases.expired(now);
+                let stands = u64::from(self.net) + u64::from(expired) * 100 < u64::from(self.tolerance) * 100;
+                let limit = window.limit.saturating_sub(expired).max(1);
+                (expired == 0 || stands) && window.leases.live() - expired < limit
+            }
+        }
     }
 
     /// Takes the end of a call; none if its lease was over.

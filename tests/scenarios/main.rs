@@ -3,6 +3,7 @@
 //! README.md beside this file says how a scenario is written. After each step both subjects must also agree in every
 //! number of their snapshots.
 
+mod oracle;
 mod parse;
 mod subject;
 
@@ -107,7 +108,7 @@ fn step(both: &mut Both, line: &Line, now: &mut Instant) -> Result<(), String> {
         Step::End { names, outcome } => names.iter().try_for_each(|name| both.end(name, *outcome))?,
         Step::Mode { mode, lasting } => both.set_mode(*mode, lasting.map(|lasting| now.after(lasting)), *now),
         Step::Reset => both.reset(),
-        Step::Configure(config) => both.reconfigure(*config)?,
+        Step::Configure(config) => both.reconfigure(**config)?,
         Step::Events(expected) => {
             let seen: Vec<String> = both.take_events().iter().map(describe).collect();
             if seen != *expected {

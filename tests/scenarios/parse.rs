@@ -12,23 +12,23 @@ use tower_breaker::{
 };
 
 #[derive(Debug)]
-pub struct Scenario {
-    pub config: Config,
-    pub mode: Mode,
-    pub lines: Vec<Line>,
+pub(crate) struct Scenario {
+    pub(crate) config: Config,
+    pub(crate) mode: Mode,
+    pub(crate) lines: Vec<Line>,
 }
 
 #[derive(Debug)]
-pub struct Line {
-    pub number: usize,
-    pub text: String,
-    pub at: Instant,
-    pub step: Step,
-    pub expected: Option<Expected>,
+pub(crate) struct Line {
+    pub(crate) number: usize,
+    pub(crate) text: String,
+    pub(crate) at: Instant,
+    pub(crate) step: Step,
+    pub(crate) expected: Option<Expected>,
 }
 
 #[derive(Debug)]
-pub enum Step {
+pub(crate) enum Step {
     Begin {
         names: Vec<String>,
     },
@@ -39,7 +39,7 @@ pub enum Step {
     },
     /// The clock steps back.
     Clock,
-    Configure(Config),
+    Configure(Box<Config>),
     End {
         names: Vec<String>,
         outcome: Option<Outcome>,
@@ -54,20 +54,20 @@ pub enum Step {
 }
 
 #[derive(Debug)]
-pub struct Expected {
-    pub state: State,
-    pub refused: bool,
-    pub refused_because: Option<String>,
-    pub retry_after: Option<Wait>,
-    pub facts: Vec<Fact>,
+pub(crate) struct Expected {
+    pub(crate) state: State,
+    pub(crate) refused: bool,
+    pub(crate) refused_because: Option<String>,
+    pub(crate) retry_after: Option<Wait>,
+    pub(crate) facts: Vec<Fact>,
 }
 
 /// A wait, or the bounds of one that is drawn.
 #[derive(Clone, Copy, Debug)]
-pub struct Wait(Option<(Duration, Duration)>);
+pub(crate) struct Wait(Option<(Duration, Duration)>);
 
 impl Wait {
-    pub fn check(self, what: &str, seen: Option<Duration>) -> Result<(), String> {
+    pub(crate) fn check(self, what: &str, seen: Option<Duration>) -> Result<(), String> {
         let holds = match (self.0, seen) {
             (Some((low, high)), Some(seen)) => low <= seen && seen <= high,
             (None, None) => true,
@@ -79,13 +79,13 @@ impl Wait {
 
 /// `late 3` and the like: a number of the snapshot and its value.
 #[derive(Debug)]
-pub struct Fact {
+pub(crate) struct Fact {
     what: String,
     value: String,
 }
 
 impl Fact {
-    pub fn check(&self, snapshot: &Snapshot) -> Result<(), String> {
+    pub(crate) fn check(&self, snapshot: &Snapshot) -> Result<(), String> {
         if self.what == "wait" {
             return wait(&self.value)?.check("the wait", snapshot.retry_after);
         }
@@ -147,7 +147,7 @@ const FACTS: [&str; 21] = [
 ];
 
 impl Scenario {
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, line));
         if !lines.next().is_some_and(|(_, line)| line.starts_with("# ") && line.ends_with('.')) {
             return Err("1: the first line says in a sentence what holds: `# … .`".into());
@@ -194,7 +194,7 @@ fn step(number: usize, text: &str, config: Config) -> Result<Line, String> {
         ("call", [], None) => Step::Call { outcome: None, lasting: Duration::ZERO, times: 1 },
         ("call", [], Some(result)) => call(result)?,
         ("clock", [], None) => Step::Clock,
-        ("configure", [_, ..], None) => Step::Configure(setting(config, &rest.join(" "))?),
+        ("configure", [_, ..], None) => Step::Configure(Box::new(setting(config, &rest.join(" "))?)),
         ("drop", [_, ..], None) => Step::End { names: names(), outcome: None },
         ("end", [_, ..], Some(result)) => Step::End { names: names(), outcome: Some(outcome(result)?) },
         ("look", [], None) => Step::Look,

@@ -11,12 +11,12 @@ use tower_breaker::{
 /// Both draw the same jitter.
 const SEED: u64 = 1;
 
-pub enum Answer {
+pub(crate) enum Answer {
     Admitted,
     Refused(Rejection),
 }
 
-pub struct Both {
+pub(crate) struct Both {
     machine: Machine,
     circuit: Circuit,
     clock: ManualClock,
@@ -26,7 +26,7 @@ pub struct Both {
 }
 
 impl Both {
-    pub fn new(config: Config, mode: Mode) -> Result<Self, String> {
+    pub(crate) fn new(config: Config, mode: Mode) -> Result<Self, String> {
         let clock = ManualClock::new();
         let machine = Machine::new("it", config, SEED, Instant::ZERO).map_err(|error| error.to_string())?;
         let circuit = Circuit::builder("it").config(config).seed(SEED).clock(clock.clone()).build();
@@ -39,12 +39,12 @@ impl Both {
         Ok(both)
     }
 
-    pub fn set_clock(&mut self, now: Instant) {
+    pub(crate) fn set_clock(&mut self, now: Instant) {
         self.now = now;
         self.clock.set(now);
     }
 
-    pub fn begin(&mut self, name: &str) -> Result<Answer, String> {
+    pub(crate) fn begin(&mut self, name: &str) -> Result<Answer, String> {
         let expected = self.circuit.check().map_err(|rejected| rejected.reason());
         match (self.machine.admit(self.now), self.circuit.try_acquire()) {
             (Ok(stamp), Ok(permit)) => {
@@ -75,7 +75,7 @@ impl Both {
     }
 
     /// `outcome` is none for a call that is dropped.
-    pub fn end(&mut self, name: &str, outcome: Option<Outcome>) -> Result<(), String> {
+    pub(crate) fn end(&mut self, name: &str, outcome: Option<Outcome>) -> Result<(), String> {
         let (stamp, permit) = self.calls.remove(name).ok_or_else(|| format!("{name} is not under way"))?;
         self.machine.settle(stamp, outcome, self.now);
         match outcome {
@@ -85,17 +85,17 @@ impl Both {
         Ok(())
     }
 
-    pub fn set_mode(&mut self, mode: Mode, until: Option<Instant>, now: Instant) {
+    pub(crate) fn set_mode(&mut self, mode: Mode, until: Option<Instant>, now: Instant) {
         self.machine.set_mode(mode, until, now);
         self.circuit.set_mode(mode, until.map(|until| until.since(now)));
     }
 
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.machine.reset(self.now);
         self.circuit.reset();
     }
 
-    pub fn reconfigure(&mut self, config: Config) -> Result<(), String> {
+    pub(crate) fn reconfigure(&mut self, config: Config) -> Result<(), String> {
         let machine = self.machine.reconfigure(config, self.now);
         let circuit = self.circuit.reconfigure(config);
         if machine != circuit {
@@ -104,12 +104,12 @@ impl Both {
         machine.map_err(|error| error.to_string())
     }
 
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         self.machine.snapshot(self.now)
     }
 
     /// Compares every number of the two.
-    pub fn agree(&self) -> Result<(), String> {
+    pub(crate) fn agree(&self) -> Result<(), String> {
         let (machine, circuit) = (self.machine.snapshot(self.now), self.circuit.snapshot());
         if machine == circuit {
             return Ok(());
@@ -118,7 +118,7 @@ impl Both {
     }
 
     /// Takes the events since this was last asked, from both; they must be equal.
-    pub fn take_events(&mut self) -> Vec<Event> {
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
         let machine: Vec<_> = std::iter::from_fn(|| self.machine.next_event()).collect();
         let circuit: Vec<_> =
             std::iter::from_fn(|| self.events.try_next()).map(|event| event.expect("none missed")).collect();

@@ -3,9 +3,6 @@
 //! `ORACLE_CASES` sets how many traces are tried; the default is quick enough for every run. A failing trace is shrunk and
 //! printed, and its seed kept.
 
-#[path = "scenarios/subject.rs"]
-mod subject;
-
 use std::time::Duration;
 
 use proptest::{
@@ -13,7 +10,6 @@ use proptest::{
     prelude::*,
     test_runner::{Config as Runner, FileFailurePersistence},
 };
-use subject::Both;
 use tower_breaker::{
     Config, Failure, Instant, Mode, Outcome, State, Weight,
     config::{
@@ -21,6 +17,8 @@ use tower_breaker::{
         RecoveryWindow, SlowCalls, Window,
     },
 };
+
+use crate::subject::{Answer, Both};
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
@@ -35,7 +33,7 @@ enum Op {
     /// Calls that begin and end at once: what fills windows.
     Many(u8, Outcome),
     Mode(Mode, Option<Duration>),
-    Reconfigure(Config),
+    Reconfigure(Box<Config>),
     Reset,
 }
 
@@ -68,7 +66,7 @@ proptest! {
                     if under_way.len() > before { end(&mut both, &mut under_way, before, Some(outcome)) } else { Ok(()) }
                 }),
                 Op::Mode(mode, lasting) => { both.set_mode(mode, lasting.map(|lasting| now.after(lasting)), now); Ok(()) }
-                Op::Reconfigure(config) => both.reconfigure(config),
+                Op::Reconfigure(config) => both.reconfigure(*config),
                 Op::Reset => { both.reset(); Ok(()) }
             };
             let told = told.and_then(|()| both.agree());
@@ -81,7 +79,7 @@ proptest! {
 fn begin(both: &mut Both, under_way: &mut Vec<String>, names: &mut u32) -> Result<(), String> {
     *names += 1;
     let name = names.to_string();
-    if matches!(both.begin(&name)?, subject::Answer::Admitted) {
+    if matches!(both.begin(&name)?, Answer::Admitted) {
         under_way.push(name);
     }
     Ok(())
@@ -104,7 +102,7 @@ fn op() -> impl Strategy<Value = Op> {
         12 => (any::<usize>(), proptest::option::weighted(0.8, outcome())).prop_map(|(at, outcome)| Op::End(at, outcome)),
         8 => (1..30u8, outcome()).prop_map(|(times, outcome)| Op::Many(times, outcome)),
         2 => (mode(), proptest::option::of(duration(30_000))).prop_map(|(mode, lasting)| Op::Mode(mode, lasting)),
-        1 => config().prop_map(Op::Reconfigure),
+        1 => config().prop_map(|config| Op::Reconfigure(Box::new(config))),
         1 => Just(Op::Reset),
     ]
 }

@@ -1,0 +1,80 @@
+//! What a call allocates: nothing while the circuit is closed, nothing for a typed rejection, the box for a boxed one.
+
+use std::{convert::Infallible, future::ready, hint::black_box, task::Context, task::Waker};
+
+use tower::{Layer, Service, service_fn};
+use tower_breaker::{
+    BoxError, Circuit, CircuitBreakerLayer, Config, Outcome, State,
+    classify::ErrorsAsFailures,
+    config::{Consecutive, FailureCount, FailureRate, SlowCalls, Window},
+};
+
+const CALLS: u64 = 1_000;
+
+/// Allocations of a thousand runs, after one that warms up what is made on first use.
+fn allocations(mut run: impl FnMut()) -> u64 {
+    run();
+    allocation_counter::measure(|| (0..CALLS).for_each(|_| run())).count_total
+}
+
+fn every_rule() -> Config {
+    let rate = FailureRate::new(1.0).minimum_calls(1_000);
+    Config::new()
+        .failure_rate(rate)
+        .burst(rate.window(Window::count(1_000)))
+        .slow_calls(SlowCalls::new(std::time::Duration::from_secs(60)))
+        .consecutive_failures(Consecutive::new(1_000_000))
+        .failure_count(FailureCount::new(1_000_000, std::time::Duration::from_secs(10)))
+}
+
+#[test]
+fn a_closed_circuit_allocates_nothing_whatever_the_rules_and_the_outcome() {
+    for config in [Config::new(), Config::classic(), Config::resilience4j(), every_rule()] {
+        let circuit = Circuit::builder("it").config(config).build().unwrap();
+        let mut i = 0u32;
+        let count = allocations(|| {
+            i += 1;
+            let permit = circuit.try_acquire().expect("closed");
+            match i % 12 {
+                0 => permit.record(Outcome::failure()),
+                1 => permit.record(Outcome::Ignored),
+                2 => drop(permit),
+                _ => permit.record(Outcome::Success),
+            }
+        });
+        assert_eq!((circuit.state(), count), (State::Closed, 0), "{config:?}");
+    }
+}
+
+#[test]
+fn a_closed_service_allocates_nothing() {
+    let circuit = Circuit::builder("it").build().unwrap();
+    let layer = CircuitBreakerLayer::with_classifier(circuit, ErrorsAsFailures::new());
+    let mut service = layer.layer(service_fn(|n: u64| ready(Ok::<_, Infallible>(n))));
+    let mut cx = Context::from_waker(Waker::noop());
+    let count = allocations(|| {
+        assert!(Service::<u64>::poll_ready(&mut service, &mut cx).is_ready());
+        let call = std::pin::pin!(service.call(black_box(1)));
+        assert!(call.poll(&mut cx).is_ready());
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn a_rejection_allocates_nothing_but_the_box_of_a_boxed_error() {
+    let circuit = Circuit::builder("it").config(Config::classic()).build().unwrap();
+    for _ in 0..20 {
+        circuit.try_acquire().expect("closed").record(Outcome::failure());
+    }
+    assert_eq!(circuit.state(), State::Open);
+    assert_eq!(allocations(|| drop(black_box(circuit.try_acquire()))), 0, "typed");
+    let boxed = allocations(|| drop(black_box(circuit.try_acquire().map_err(BoxError::from))));
+    assert_eq!(boxed, CALLS, "boxed");
+}
+
+#[test]
+fn a_layer_only_clones_a_handle() {
+    let circuit = Circuit::builder("it").build().unwrap();
+    let layer = CircuitBreakerLayer::with_classifier(circuit, ErrorsAsFailures::new());
+    assert_eq!(allocations(|| drop(black_box(layer.layer(())))), 0);
+}
