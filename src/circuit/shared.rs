@@ -21,7 +21,7 @@ use crate::{
     observe::Observer,
     outcome::Outcome,
     rejected::Rejected,
-    state::State,
+    state::{Mode, State},
     sync::{
         Arc, Mutex, Swap,
         atomic::{AtomicU64, Ordering},
@@ -165,7 +165,7 @@ impl Shared {
         let took = stamp.started.map(|started| now.since(started));
         let finished = Finished::new(&live.config, outcome, took);
         let in_time = match stamp.kind {
-            Kind::Counted => stamp.epoch == self.word.load().epoch(),
+            Kind::Counted => self.still_counts(&stamp),
             Kind::Shadow | Kind::Uncounted => true,
             Kind::Probe(_) | Kind::Recovering(_) => {
                 let in_time = self.change(now, |core| core.settle(&stamp, finished, now));
@@ -184,6 +184,13 @@ impl Shared {
         if stamp.kind == Kind::Counted {
             self.counted(&live, stamp.epoch, finished, now);
         }
+    }
+
+    /// Whether a call that was admitted in a closed phase ends in it, and not while the circuit is disabled.
+    fn still_counts(&self, stamp: &Stamp) -> bool {
+        let word = self.word.load();
+        let enabled = || self.read(|core, now| core.effective_mode(now) != Mode::Disabled);
+        word.epoch() == stamp.epoch && (word.lane() == Lane::Count || enabled())
     }
 
     /// Counts a call in the closed state and asks the rules.

@@ -25,6 +25,8 @@ pub(super) struct Tally {
     rules: Rules,
     windows: Box<[Arc<AnyWindow>]>,
     counts: Arc<Phase>,
+    /// Since when the window that tells the traffic has been counting, if it is younger than the phase.
+    vitals_since: Instant,
 }
 
 /// The counts that no window holds.
@@ -76,7 +78,7 @@ impl Tally {
             latency: AtomicU64::new(0),
             sample_due: AtomicBool::new(true),
         };
-        Self { rules, windows, counts: Arc::new(counts) }
+        Self { rules, windows, counts: Arc::new(counts), vitals_since: start }
     }
 
     /// The same counts under other rules; windows that they still look at go on.
@@ -98,7 +100,8 @@ impl Tally {
             Arc::new(window)
         };
         let windows = windows.map(|window| kept(window).unwrap_or_else(|| fresh(*window))).collect();
-        Self { rules, windows, counts: Arc::clone(&self.counts) }
+        let vitals_since = if rules.same_vitals(&self.rules) { self.vitals_since } else { now };
+        Self { rules, windows, counts: Arc::clone(&self.counts), vitals_since }
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -216,7 +219,7 @@ impl Counts for PhaseCounts<'_> {
     }
 
     fn traffic(&self, now: Instant) -> f64 {
-        let since = self.since();
+        let since = self.since().max(self.tally.vitals_since);
         self.tally.rules.vitals.map_or(0.0, |window| traffic(self.totals(window, now).calls, since, now))
     }
 }

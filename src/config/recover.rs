@@ -181,6 +181,11 @@ impl RecoveryWindow {
     pub const fn tolerance(self, failures: u32) -> Self {
         Self { tolerance: failures, ..self }
     }
+
+    /// How long the full window must hold after this many relapses.
+    pub(crate) fn probation_after(self, relapses: u32) -> Duration {
+        self.probation.saturating_mul(4u32.saturating_pow(relapses)).min(self.max_probation)
+    }
 }
 
 impl Default for RecoveryWindow {

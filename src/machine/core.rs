@@ -14,6 +14,7 @@ use crate::{
         snapshot::History,
         stamp::{Finished, Kind, Stamp},
     },
+    outcome::Outcome,
     rng::Rng,
     state::{Mode, State},
     time::Instant,
@@ -34,6 +35,8 @@ pub(crate) struct Outage {
     /// The usual traffic before it, calls per second, zero if unknown.
     pub(crate) traffic: f64,
     pub(crate) usual_latency: Option<Duration>,
+    /// How long the first good probe took: all that is known of the latency at a cold start.
+    pub(crate) first_answer: Option<Duration>,
     /// How often it has been opened again since.
     pub(crate) failed_probes: u32,
     /// How often the dependency has failed again soon after it had come back.
@@ -43,7 +46,7 @@ pub(crate) struct Outage {
 impl Outage {
     pub(crate) fn begin(vitals: Vitals, relapses: u32, now: Instant) -> Self {
         let Vitals { traffic, usual_latency } = vitals;
-        Self { since: now, traffic, usual_latency, failed_probes: 0, relapses }
+        Self { since: now, traffic, usual_latency, first_answer: None, failed_probes: 0, relapses }
     }
 }
 
@@ -85,8 +88,8 @@ pub(crate) struct Core {
     pub(super) streak: u32,
     /// invariant: none in a closed phase.
     pub(super) outage: Option<Outage>,
-    /// When the last recovery was complete, and how often there had been a relapse by then.
-    pub(super) recovered: Option<(Instant, u32)>,
+    /// When the last recovery was complete, and the outage that it ended.
+    pub(super) recovered: Option<(Instant, Outage)>,
     /// How long the last wait was drawn.
     pub(super) last_wait: Duration,
     /// Why it is not closed.
@@ -161,9 +164,11 @@ impl Core {
         let admits = match &self.phase {
             Phase::Closed => true,
             Phase::Open { next_probe } => now >= *next_probe,
-            Phase::HalfOpen(half_open) => {
-                !self.is_half_open_too_long(now) && half_open.would_admit(&self.config.half_open, now)
-            }
+            Phase::HalfOpen(half_open) => match half_open.decided(&self.config.half_open) {
+                Verdict::Fail(_) => false,
+                Verdict::Pass(_) => true,
+                Verdict::Wait => !self.is_half_open_too_long(now) && half_open.would_admit(&self.config.half_open, now),
+            },
             Phase::Recovering(recovering) => recovering.would_admit(now),
         };
         if admits { Ok(()) } else { Err(self.rejection(now)) }
@@ -175,24 +180,31 @@ impl Core {
         if stamp.epoch != self.epoch {
             return false;
         }
+        // What ends while the circuit is disabled gives its slot back and decides nothing.
+        let disabled = self.mode == Mode::Disabled;
+        let finished = if disabled { Finished { outcome: None, ..finished } } else { finished };
+        self.settle_phase(stamp, finished, now) && !disabled
+    }
+
+    fn settle_phase(&mut self, stamp: &Stamp, finished: Finished, now: Instant) -> bool {
         match (&mut self.phase, stamp.kind) {
             (Phase::HalfOpen(half_open), Kind::Probe(id)) => {
                 let Some(verdict) = half_open.settle(&self.config.half_open, id, finished.answer(), now) else {
                     return false;
                 };
-                match verdict {
-                    Verdict::Fail(reason) => self.reopen(reason, finished.hint(), now),
-                    Verdict::Pass(reason) => self.recover(reason, now),
-                    Verdict::Wait => {}
+                if let (Some(outage), Some(Outcome::Success)) = (&mut self.outage, finished.outcome) {
+                    outage.first_answer = outage.first_answer.or(finished.took);
                 }
+                self.follow(verdict, finished.hint(), now);
             }
             (Phase::Recovering(recovering), Kind::Recovering(lease)) => {
-                let Some(step) = recovering.settle(lease, finished.end(), now) else { return false };
+                let (in_time, step) = recovering.settle(lease, finished.end(), now);
                 match step {
                     Step::Done => self.close(Reason::Recovered, now),
                     Step::Fall(reason) => self.reopen(reason, finished.hint(), now),
                     Step::Stay => {}
                 }
+                return in_time;
             }
             (Phase::Closed | Phase::Open { .. } | Phase::HalfOpen(_) | Phase::Recovering(_), _) => return false,
         }
@@ -295,10 +307,22 @@ impl Core {
         Stamp { epoch: self.epoch, kind, started: Some(now) }
     }
 
+    fn follow(&mut self, verdict: Verdict, hint: Option<Duration>, now: Instant) {
+        match verdict {
+            Verdict::Fail(reason) => self.reopen(reason, hint, now),
+            Verdict::Pass(reason) => self.recover(reason, now),
+            Verdict::Wait => {}
+        }
+    }
+
     /// How a call may pass in the present phase; moves on what time has moved.
     fn pass(&mut self, now: Instant) -> Result<Kind, Rejection> {
         if matches!(self.phase, Phase::Open { next_probe } if now >= next_probe) {
             self.enter(Phase::HalfOpen(HalfOpen::default()), Reason::WaitOver, now);
+        }
+        if let Phase::HalfOpen(half_open) = &self.phase {
+            let verdict = half_open.decided(&self.config.half_open);
+            self.follow(verdict, None, now);
         }
         if self.is_half_open_too_long(now) {
             let max_wait = self.config.half_open.max_wait;
@@ -335,9 +359,9 @@ impl Core {
             Phase::Open { next_probe } => (RejectReason::Open, next_probe.since(now)),
             // The lease is the only bound that is known, but most probes end sooner: come back at the pace of probes.
             Phase::HalfOpen(half_open) => {
-                let lease = half_open.first_deadline(now).unwrap_or_default();
-                let pace = if self.last_wait.is_zero() { lease } else { self.last_wait };
-                (RejectReason::HalfOpen, lease.min(pace))
+                let pace = if self.last_wait.is_zero() { UNKNOWN_WAIT } else { self.last_wait };
+                let wait = half_open.first_deadline(now).map_or(pace, |lease| lease.min(pace));
+                (RejectReason::HalfOpen, wait)
             }
             Phase::Recovering(recovering) => {
                 (RejectReason::Recovering, self.outage.map_or(Duration::ZERO, |outage| recovering.retry_after(&outage)))
@@ -365,3 +389,6 @@ impl Core {
         }
     }
 }
+
+/// What a rejected caller is told where nothing is known: long enough to be no burden, short enough to be no outage.
+pub(super) const UNKNOWN_WAIT: Duration = Duration::from_millis(100);

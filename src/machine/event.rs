@@ -113,7 +113,7 @@ pub enum Reason {
     ProbeRate {
         /// How many of the probes failed.
         failures: u32,
-        /// How many probes are made.
+        /// How many probes have answered.
         probes: u32,
     },
     /// Opened again: a probe was slower than [`SlowCalls::duration`](crate::config::SlowCalls::duration).

@@ -36,6 +36,11 @@ pub(crate) enum Verdict {
 }
 
 impl HalfOpen {
+    /// What the answers so far decide, if the settings have become less demanding since.
+    pub(crate) fn decided(&self, settings: &Settings) -> Verdict {
+        self.verdict(settings.verdict)
+    }
+
     /// Lends a slot to a probe if one is free and another probe is needed.
     pub(crate) fn admit(&mut self, settings: &Settings, now: Instant) -> Option<u64> {
         self.leases.expire(now);
@@ -66,7 +71,7 @@ impl HalfOpen {
             Answer::Failed(reason) => self.failed(settings.verdict, reason),
             Answer::Ignored => {
                 self.ignored += 1;
-                if self.ignored != settings.ignored_as_alive {
+                if settings.ignored_as_alive == 0 || self.ignored < settings.ignored_as_alive {
                     return Some(Verdict::Wait);
                 }
                 self.succeeded(settings.verdict)
@@ -86,23 +91,36 @@ impl HalfOpen {
     fn succeeded(&mut self, verdict: ProbeVerdict) -> Verdict {
         self.ignored = 0;
         self.successes += 1;
-        let enough = match verdict {
-            ProbeVerdict::Rate { probes, threshold } => {
-                self.successes > probes.saturating_sub(too_many(probes, threshold))
-            }
-            ProbeVerdict::Successes(successes) => self.successes >= successes,
-        };
-        if enough { Verdict::Pass(Reason::ProbesSucceeded { successes: self.successes }) } else { Verdict::Wait }
+        self.verdict(verdict)
     }
 
     fn failed(&mut self, verdict: ProbeVerdict, reason: Reason) -> Verdict {
         self.ignored = 0;
         self.failures += 1;
         match verdict {
-            ProbeVerdict::Rate { probes, threshold } if self.failures < too_many(probes, threshold) => Verdict::Wait,
-            ProbeVerdict::Rate { probes, .. } => Verdict::Fail(Reason::ProbeRate { failures: self.failures, probes }),
-            ProbeVerdict::Successes(_) => Verdict::Fail(reason),
+            ProbeVerdict::Rate { .. } if reason != Reason::Demanded => self.verdict(verdict),
+            ProbeVerdict::Rate { .. } | ProbeVerdict::Successes(_) => Verdict::Fail(reason),
         }
+    }
+
+    /// What the answers so far decide.
+    fn verdict(&self, verdict: ProbeVerdict) -> Verdict {
+        let (needed, bearable) = match verdict {
+            ProbeVerdict::Rate { probes, threshold } => {
+                let too_many = too_many(probes, threshold);
+                (probes.saturating_sub(too_many) + 1, too_many - 1)
+            }
+            // A failure has decided already, whatever the settings were then.
+            ProbeVerdict::Successes(successes) => (successes, u32::MAX),
+        };
+        if self.failures > bearable {
+            let probes = self.successes + self.failures;
+            return Verdict::Fail(Reason::ProbeRate { failures: self.failures, probes });
+        }
+        if self.successes < needed {
+            return Verdict::Wait;
+        }
+        Verdict::Pass(Reason::ProbesSucceeded { successes: self.successes })
     }
 }
 
@@ -139,7 +157,7 @@ mod tests {
             verdicts.by_ref().take(answers.len() - 1).for_each(|verdict| assert_eq!(verdict, Verdict::Wait));
             verdicts.next().expect("one is left")
         };
-        assert_eq!(run(&[false, false]), Verdict::Fail(Reason::ProbeRate { failures: 2, probes: 4 }));
+        assert_eq!(run(&[false, false]), Verdict::Fail(Reason::ProbeRate { failures: 2, probes: 2 }));
         assert_eq!(run(&[true, true, true]), Verdict::Pass(Reason::ProbesSucceeded { successes: 3 }));
         assert_eq!(run(&[true, false, true, true]), Verdict::Pass(Reason::ProbesSucceeded { successes: 3 }));
     }

@@ -39,6 +39,7 @@ mod event;
 mod half_open;
 mod lease;
 mod open;
+mod ramp;
 mod recovering;
 mod rejection;
 mod rules;
@@ -124,7 +125,7 @@ impl Machine {
         let in_time = match stamp.kind {
             Kind::Uncounted => return,
             Kind::Shadow => true,
-            Kind::Counted => stamp.epoch == epoch,
+            Kind::Counted => stamp.epoch == epoch && self.mode(now) != Mode::Disabled,
             Kind::Probe(_) | Kind::Recovering(_) => self.core.settle(&stamp, finished, now),
         };
         if !in_time {

@@ -48,9 +48,10 @@ fn spread(wait: Duration, jitter: Jitter, rng: &mut Rng) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::Vitals;
 
     fn outage(traffic: f64, failed_probes: u32) -> Outage {
-        Outage { since: Instant::ZERO, traffic, usual_latency: None, failed_probes, relapses: 0 }
+        Outage { failed_probes, ..Outage::begin(Vitals { traffic, usual_latency: None }, 0, Instant::ZERO) }
     }
 
     fn bounds(probing: Probing, outage: &Outage, streak: u32, now: u64) -> (f64, f64) {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{
     config::{Ramp, RecoveryWindow},
-    machine::{Outage, Reason, lease::Leases, rules::whole, tally::averaged},
-    time::Instant,
+    machine::{Outage, Reason, core::UNKNOWN_WAIT, lease::Leases, ramp::RampGate, rules::whole, tally::averaged},
+    time::{Instant, nanos},
 };
 
 /// A success makes up for two failures, as in the default evidence.
@@ -48,18 +48,20 @@ pub(crate) enum Step {
 /// How a call ended, as far as a recovery is concerned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End {
-    Failed { units: u32 },
+    Failed {
+        units: u32,
+    },
     Nothing,
-    Succeeded { took: Duration },
+    /// Failed, and asked to open the circuit.
+    Tripped,
+    Succeeded {
+        took: Duration,
+    },
 }
 
 impl Recovering {
     pub(crate) fn ramp(ramp: Ramp, now: Instant) -> Self {
-        Self {
-            net: 0,
-            tolerance: ramp.tolerance,
-            gate: Gate::Ramp(RampGate { ramp, since: now, credit: Share::ONE.0 }),
-        }
+        Self { net: 0, tolerance: ramp.tolerance, gate: Gate::Ramp(RampGate::new(ramp, now)) }
     }
 
     /// `lease` is after which time a call without an answer counts as failed.
@@ -69,25 +71,26 @@ impl Recovering {
     }
 
     pub(crate) fn admit(&mut self, now: Instant) -> Pass {
-        let window = match &mut self.gate {
-            Gate::Ramp(ramp) => return ramp.admit(now),
-            Gate::Window(window) => window,
-        };
-        let expired = window.leases.expire(now);
-        for _ in 0..expired {
-            window.failed();
+        if let Step::Fall(reason) = self.expire(now) {
+            return Pass::Fall(reason);
         }
-        let pass = window.admit(now);
-        match self.count(expired.saturating_mul(100)) {
-            Step::Fall(reason) => Pass::Fall(reason),
-            Step::Done | Step::Stay => pass,
+        match &mut self.gate {
+            Gate::Ramp(ramp) if ramp.is_over(now) => Pass::Done,
+            Gate::Ramp(ramp) => {
+                if ramp.admit(now) {
+                    Pass::Yes(None)
+                } else {
+                    Pass::No
+                }
+            }
+            Gate::Window(window) => window.admit(now),
         }
     }
 
     /// Reports whether [`Recovering::admit`] would let a call pass.
     pub(crate) fn would_admit(&self, now: Instant) -> bool {
         match &self.gate {
-            Gate::Ramp(ramp) => ramp.clone().admit(now) != Pass::No,
+            Gate::Ramp(ramp) => ramp.clone().admit(now),
             Gate::Window(window) => {
                 let expired = window.leases.expired(now);
                 let stands = u64::from(self.net) + u64::from(expired) * 100 < u64::from(self.tolerance) * 100;
@@ -97,14 +100,15 @@ impl Recovering {
         }
     }
 
-    /// Takes the end of a call; none if its lease was over.
-    pub(crate) fn settle(&mut self, lease: Option<u64>, end: End, now: Instant) -> Option<Step> {
+    /// Takes the end of a call: whether it came in time, and what has changed.
+    pub(crate) fn settle(&mut self, lease: Option<u64>, end: End, now: Instant) -> (bool, Step) {
+        let expired = self.expire(now);
         if let (Gate::Window(window), Some(id)) = (&mut self.gate, lease) {
-            if !window.leases.give_back(id, now) {
-                return None;
+            if !window.leases.give_back(id, now) || expired != Step::Stay {
+                return (false, expired);
             }
         }
-        Some(match end {
+        let step = match end {
             End::Failed { units } => {
                 if let Gate::Window(window) = &mut self.gate {
                     window.failed();
@@ -112,6 +116,7 @@ impl Recovering {
                 self.count(units)
             }
             End::Nothing => Step::Stay,
+            End::Tripped => Step::Fall(Reason::Demanded),
             End::Succeeded { took } => {
                 self.net = self.net.saturating_sub(RELIEF);
                 match &mut self.gate {
@@ -120,19 +125,20 @@ impl Recovering {
                     Gate::Window(window) => window.succeeded(took, now),
                 }
             }
-        })
+        };
+        (true, step)
     }
 
     /// After which time it is worth coming back.
     pub(crate) fn retry_after(&self, outage: &Outage) -> Duration {
-        let usual = outage.usual_latency.unwrap_or(Duration::from_millis(100));
+        let usual = outage.usual_latency.unwrap_or(UNKNOWN_WAIT);
         usual.clamp(Duration::from_millis(10), Duration::from_secs(1))
     }
 
     /// Whether it got far enough for a fall to be a new outage.
     pub(crate) fn got_far(&self, now: Instant) -> bool {
         match &self.gate {
-            Gate::Ramp(ramp) => now.since(ramp.since) >= ramp.ramp.step,
+            Gate::Ramp(ramp) => ramp.got_far(now),
             Gate::Window(window) => window.got_far,
         }
     }
@@ -145,61 +151,22 @@ impl Recovering {
         }
     }
 
+    /// Takes back the slots of calls that have not ended in time; each is a failure.
+    fn expire(&mut self, now: Instant) -> Step {
+        let Gate::Window(window) = &mut self.gate else { return Step::Stay };
+        let expired = window.leases.expire(now);
+        for _ in 0..expired {
+            window.failed();
+        }
+        if expired == 0 { Step::Stay } else { self.count(expired.saturating_mul(100)) }
+    }
+
     fn count(&mut self, units: u32) -> Step {
         self.net = self.net.saturating_add(units);
         if u64::from(self.net) < u64::from(self.tolerance) * 100 {
             return Step::Stay;
         }
         Step::Fall(Reason::RecoveryFailed { net_failures: whole(self.net.into()) })
-    }
-}
-
-/// A share in millionths.
-struct Share(u32);
-
-impl Share {
-    const ONE: Self = Self(1_000_000);
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share, 0 to 1")]
-    fn new(share: f64) -> Self {
-        Self((share * 1e6).round() as u32)
-    }
-}
-
-#[derive(Clone, Debug)]
-struct RampGate {
-    ramp: Ramp,
-    since: Instant,
-    /// Grows by the share with each call; a whole lets one pass. So each 100 calls get their share to within one call.
-    credit: u32,
-}
-
-impl RampGate {
-    fn share(&self, now: Instant) -> Share {
-        let step = now.since(self.since).as_nanos() / self.ramp.step.as_nanos().max(1);
-        let share = usize::try_from(step).ok().and_then(|step| self.ramp.shares.get(step));
-        share.map_or(Share::ONE, |share| Share::new(*share))
-    }
-
-    fn is_over(&self, now: Instant) -> bool {
-        self.share(now).0 >= Share::ONE.0
-    }
-
-    fn admit(&mut self, now: Instant) -> Pass {
-        if self.is_over(now) {
-            return Pass::Done;
-        }
-        if self.credit >= Share::ONE.0 {
-            // Whole only at the start: the first call of the ramp passes.
-            self.credit = 0;
-            return Pass::Yes(None);
-        }
-        self.credit += self.share(now).0;
-        if self.credit < Share::ONE.0 {
-            return Pass::No;
-        }
-        self.credit -= Share::ONE.0;
-        Pass::Yes(None)
     }
 }
 
@@ -218,15 +185,14 @@ struct WindowGate {
     latency: u64,
     /// Since when the window has been full.
     full_since: Option<Instant>,
-    rejected_since_full: bool,
+    /// When the full window last rejected a call.
+    rejected_at: Option<Instant>,
     got_far: bool,
     probation: Duration,
 }
 
 impl WindowGate {
     fn new(window: RecoveryWindow, outage: &Outage, lease: Duration, now: Instant) -> Self {
-        let longer = 4u32.saturating_pow(outage.relapses);
-        let probation = window.probation.saturating_mul(longer).min(window.max_probation);
         let usual = outage.traffic * outage.usual_latency.unwrap_or_default().as_secs_f64();
         let mut gate = Self {
             leases: Leases::default(),
@@ -234,12 +200,12 @@ impl WindowGate {
             limit: 2,
             full: 2.0 + 3.0 * usual.min(1e6),
             grown_at: now,
-            usual_latency: outage.usual_latency,
+            usual_latency: outage.usual_latency.or(outage.first_answer),
             latency: 0,
             full_since: None,
-            rejected_since_full: false,
+            rejected_at: None,
             got_far: false,
-            probation,
+            probation: window.probation_after(outage.relapses),
         };
         gate.mark_full(now);
         gate
@@ -255,7 +221,6 @@ impl WindowGate {
             self.full_since.get_or_insert(now);
         } else {
             self.full_since = None;
-            self.rejected_since_full = false;
         }
     }
 
@@ -264,7 +229,7 @@ impl WindowGate {
             return Pass::Yes(Some(self.leases.lend(now, self.lease)));
         }
         if self.full_since.is_some() {
-            self.rejected_since_full = true;
+            self.rejected_at = Some(now);
             // A latency that has grown for good must not hold it here for ever: 2 % a second while it binds.
             let bound_for = now.since(self.grown_at).as_secs_f64().min(1.0);
             self.full *= 1.02f64.powf(bound_for);
@@ -277,7 +242,6 @@ impl WindowGate {
         self.limit = self.limit.saturating_sub(1).max(1);
         if self.limit < self.full() {
             self.full_since = None;
-            self.rejected_since_full = false;
         }
     }
 
@@ -288,20 +252,21 @@ impl WindowGate {
         self.got_far |= self.limit > full / 2;
         self.mark_full(now);
         let Some(since) = self.full_since else { return Step::Stay };
-        // At a cold start nothing usual is known; the first answer stands in.
-        let usual = *self.usual_latency.get_or_insert(took);
-        let calm = !self.rejected_since_full || u128::from(self.latency) < 2 * usual.as_nanos();
-        if now.since(since) >= self.probation && calm { Step::Done } else { Step::Stay }
+        let held = |since: Instant| now.since(since) >= self.probation;
+        let roomy = self.rejected_at.is_none_or(held);
+        let quick = self.usual_latency.is_some_and(|usual| self.latency <= 2 * nanos(usual).clamp(1, u64::MAX / 2));
+        if held(since) && (roomy || quick) { Step::Done } else { Step::Stay }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::Vitals;
 
     fn outage(traffic: f64, latency: u64) -> Outage {
         let usual_latency = (latency > 0).then(|| Duration::from_millis(latency));
-        Outage { since: Instant::ZERO, traffic, usual_latency, failed_probes: 0, relapses: 0 }
+        Outage::begin(Vitals { traffic, usual_latency }, 0, Instant::ZERO)
     }
 
     fn at(millis: u64) -> Instant {
@@ -324,11 +289,15 @@ mod tests {
                 under_way.push(lease);
             }
             steps += 1;
-            assert_eq!(recovering.settle(under_way.remove(0), OK, at(10)), Some(Step::Stay));
+            assert_eq!(recovering.settle(under_way.remove(0), OK, at(10)), (true, Step::Stay));
         }
         assert_eq!((under_way.len(), steps), (31, 40), "it stopped growing at 32");
-        assert_eq!(recovering.settle(under_way.remove(0), OK, at(1_009)), Some(Step::Stay));
-        assert_eq!(recovering.settle(under_way.remove(0), OK, at(1_010)), Some(Step::Done), "calm, though it rejected");
+        assert_eq!(recovering.settle(under_way.remove(0), OK, at(1_009)), (true, Step::Stay));
+        assert_eq!(
+            recovering.settle(under_way.remove(0), OK, at(1_010)),
+            (true, Step::Done),
+            "calm, though it rejected"
+        );
     }
 
     #[test]
@@ -341,7 +310,7 @@ mod tests {
                 leases.push(lease);
             }
             let step = recovering.settle(leases.remove(0), slow, at(i * 10));
-            assert_eq!(step, Some(Step::Stay), "at {i}");
+            assert_eq!(step, (true, Step::Stay), "at {i}");
         }
         assert!(leases.len() <= 6, "{} under way", leases.len());
     }
@@ -354,7 +323,7 @@ mod tests {
             let step = recovering.settle(lease, End::Failed { units: 100 }, at(0));
             let expected =
                 if failed < 5 { Step::Stay } else { Step::Fall(Reason::RecoveryFailed { net_failures: 5.0 }) };
-            assert_eq!(step, Some(expected));
+            assert_eq!(step, (true, expected));
         }
     }
 
@@ -369,20 +338,8 @@ mod tests {
             assert_eq!(passes.len(), expected, "round {round}");
         }
         // 2 + 1 + 1 leases are over by now; one more makes five.
-        assert_eq!(recovering.settle(Some(0), OK, at(90_000)), None, "late");
+        assert_eq!(recovering.settle(Some(0), OK, at(90_000)), (false, Step::Stay), "late");
         assert!(matches!(recovering.admit(at(90_000)), Pass::Yes(_)));
         assert!(matches!(recovering.admit(at(120_000)), Pass::Fall(_)));
-    }
-
-    #[test]
-    fn a_ramp_lets_each_step_have_its_share_to_within_one_call() {
-        let ramp = Ramp::new().step(Duration::from_secs(1));
-        let mut recovering = Recovering::ramp(ramp, at(0));
-        let mut passed = |now| (0..100).filter(|_| recovering.admit(at(now)) == Pass::Yes(None)).count();
-        for (now, share) in [(0, 5), (999, 5), (1_000, 25), (1_999, 25)] {
-            let passed = passed(now);
-            assert!(passed.abs_diff(share) <= 1, "{passed} of 100 at {now} ms");
-        }
-        assert_eq!(recovering.admit(at(2_000)), Pass::Done);
     }
 }

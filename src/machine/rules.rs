@@ -88,6 +88,11 @@ impl Rules {
         }
     }
 
+    /// Reports whether the window that tells the traffic was counted by those rules too.
+    pub(crate) fn same_vitals(&self, before: &Self) -> bool {
+        self.vitals.is_some_and(|window| before.windows.contains(&self.windows[window]))
+    }
+
     /// Reports whether counting a success needs the time.
     pub(crate) fn success_needs_time(&self) -> bool {
         self.windows.iter().any(|window| matches!(window, Window::Time { .. }))

@@ -100,6 +100,7 @@ impl Finished {
     pub(crate) fn answer(self) -> Answer {
         match self.outcome {
             None => Answer::Cancelled,
+            Some(Outcome::Failure(failure)) if failure.is_tripping() => Answer::Failed(Reason::Demanded),
             Some(Outcome::Failure(_)) => Answer::Failed(Reason::ProbeFailed),
             Some(Outcome::Ignored) => Answer::Ignored,
             Some(Outcome::Success) if self.slow => {
@@ -113,6 +114,7 @@ impl Finished {
     pub(crate) fn end(self) -> End {
         match self.outcome {
             None | Some(Outcome::Ignored) => End::Nothing,
+            Some(Outcome::Failure(failure)) if failure.is_tripping() => End::Tripped,
             Some(Outcome::Failure(failure)) => End::Failed { units: failure.units() },
             Some(Outcome::Success) if self.slow => End::Failed { units: Failure::new().units() },
             Some(Outcome::Success) => End::Succeeded { took: self.took.unwrap_or_default() },

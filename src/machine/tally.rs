@@ -30,6 +30,8 @@ pub(crate) struct Tally {
     rules: Rules,
     windows: Vec<AnyWindow>,
     since: Instant,
+    /// Since when the window that tells the traffic has been counting, if it is younger than the phase.
+    vitals_since: Instant,
     net: u32,
     run: u32,
     run_began: Instant,
@@ -41,7 +43,17 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn new(rules: Rules, start: Instant) -> Self {
         let windows = rules.windows.iter().map(|window| AnyWindow::new(*window, start)).collect();
-        Self { rules, windows, since: start, net: 0, run: 0, run_began: start, latency: 0, sample_due: true }
+        Self {
+            rules,
+            windows,
+            since: start,
+            vitals_since: start,
+            net: 0,
+            run: 0,
+            run_began: start,
+            latency: 0,
+            sample_due: true,
+        }
     }
 
     /// Begins a closed phase: nothing is left of the one before but the usual latency.
@@ -54,6 +66,9 @@ impl Tally {
 
     /// Takes other rules and keeps the windows that they still look at.
     pub(crate) fn replace(&mut self, rules: Rules, now: Instant) {
+        if !rules.same_vitals(&self.rules) {
+            self.vitals_since = now;
+        }
         let mut old: Vec<_> = self.rules.windows.iter().copied().zip(std::mem::take(&mut self.windows)).collect();
         let mut keep = |window| old.iter().position(|(known, _)| *known == window).map(|at| old.swap_remove(at).1);
         let since = self.since;
@@ -136,7 +151,8 @@ impl Counts for Tally {
     }
 
     fn traffic(&self, now: Instant) -> f64 {
-        self.rules.vitals.map_or(0.0, |window| traffic(self.totals(window, now).calls, self.since, now))
+        let since = self.since.max(self.vitals_since);
+        self.rules.vitals.map_or(0.0, |window| traffic(self.totals(window, now).calls, since, now))
     }
 }
 

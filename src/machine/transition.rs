@@ -25,23 +25,28 @@ impl Core {
         now: Instant,
     ) -> bool {
         self.end_mode(now);
-        if epoch != self.epoch || !matches!(self.phase, Phase::Closed) || self.mode == Mode::ForcedClosed {
+        let held = matches!(self.mode, Mode::Disabled | Mode::ForcedClosed);
+        if epoch != self.epoch || !matches!(self.phase, Phase::Closed) || held {
             return false;
         }
-        let relapses = self.relapses(now);
-        self.outage = Some(Outage::begin(vitals, relapses, now));
+        let mut outage = Outage::begin(vitals, 0, now);
+        if let Some(before) = self.relapsed_from(now) {
+            outage.relapses = before.relapses.saturating_add(1);
+            // There was no time to learn what is usual anew.
+            outage.traffic = outage.traffic.max(before.traffic);
+        }
+        self.outage = Some(outage);
         self.times_opened += 1;
         self.enter_open(reason, hint, now);
         true
     }
 
-    /// How often the dependency has failed again soon after it had come back.
-    fn relapses(&self, now: Instant) -> u32 {
-        let Recovery::Window(window) = self.config.recovery else { return 0 };
-        let Some((at, relapses)) = self.recovered else { return 0 };
-        let probation = window.probation.saturating_mul(4u32.saturating_pow(relapses)).min(window.max_probation);
-        let soon = probation.saturating_mul(2).max(Duration::from_secs(10));
-        if now.since(at) < soon { relapses.saturating_add(1) } else { 0 }
+    /// The outage before, if it ended so short a time ago that the dependency has relapsed.
+    fn relapsed_from(&self, now: Instant) -> Option<Outage> {
+        let Recovery::Window(window) = self.config.recovery else { return None };
+        let (at, outage) = self.recovered?;
+        let soon = window.probation_after(outage.relapses).saturating_mul(2).max(Duration::from_secs(10));
+        (now.since(at) < soon).then_some(outage)
     }
 
     pub(super) fn recover(&mut self, reason: Reason, now: Instant) {
@@ -97,7 +102,7 @@ impl Core {
     }
 
     pub(super) fn close(&mut self, reason: Reason, now: Instant) {
-        self.recovered = self.outage.map(|outage| (now, outage.relapses));
+        self.recovered = self.outage.map(|outage| (now, outage));
         self.streak = 0;
         self.outage = None;
         self.reason = None;
