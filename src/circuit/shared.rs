@@ -206,12 +206,14 @@ impl Shared {
         let judged = tally.rules().judge(&counts, call.failure, call.slow, now);
         let Some(reason) = judged.or_else(|| if self.rules.is_empty() { None } else { own() }) else { return };
         let vitals = Vitals { traffic: counts.traffic(now), usual_latency: tally.usual_latency() };
-        self.trip(epoch, reason, vitals, finished, now);
+        if !self.trip(epoch, reason, vitals, finished, now) {
+            tally.forget_excess(epoch, now);
+        }
     }
 
     #[cold]
-    fn trip(&self, epoch: u64, reason: Reason, vitals: Vitals, finished: Finished, now: Instant) {
-        self.change(now, |core| core.trip(epoch, reason, vitals, finished.hint(), now));
+    fn trip(&self, epoch: u64, reason: Reason, vitals: Vitals, finished: Finished, now: Instant) -> bool {
+        self.change(now, |core| core.trip(epoch, reason, vitals, finished.hint(), now))
     }
 
     /// Changes the phases: the one place that locks them to write. Whoever waits is woken, and events go out, afterwards.

@@ -181,6 +181,14 @@ impl Tally {
         }
     }
 
+    /// Forgets failures beyond those that would have opened the circuit, had it not been held closed.
+    pub(super) fn forget_excess(&self, epoch: u64, now: Instant) {
+        if let Some(evidence) = &self.rules.evidence {
+            let most = evidence.needed_units(self.of(epoch).traffic(now));
+            self.counts.net.update(Epoch::new(epoch), |net| net.min(most));
+        }
+    }
+
     /// The counts of one phase, for the rules.
     pub(super) fn of(&self, epoch: u64) -> PhaseCounts<'_> {
         PhaseCounts { tally: self, epoch: Epoch::new(epoch) }

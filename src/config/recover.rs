@@ -17,8 +17,9 @@ pub struct HalfOpen {
     /// After which time a probe without an answer gives its slot back: 1 ms to 365 days. Default: 30 s. Set it to twice
     /// the timeout of a call.
     pub probe_timeout: Duration,
-    /// How long the circuit may be half-open before it opens again: at least `probe_timeout`, at most 365 days. Default:
-    /// 60 s; a circuit that was half-open for six days was seen.
+    /// How long the circuit may be half-open without a success before it opens again: at least `probe_timeout`, at most
+    /// 365 days. Default: 60 s; a circuit that was half-open for six days was seen. The time after a success in which
+    /// nobody calls does not count.
     pub max_wait: Duration,
     /// How many ignored answers in a row show that the dependency is alive, and count as one success: 0 (never) to
     /// 1,000. Default: 3; where most answers are 404 the circuit would never close otherwise.

@@ -130,7 +130,7 @@ impl Core {
             }
             State::HalfOpen => {
                 core.outage = Some(outage);
-                core.phase = Phase::HalfOpen(HalfOpen::default());
+                core.phase = Phase::HalfOpen(HalfOpen::new(now));
             }
             State::Recovering => core.phase = core.recovering(&outage, now).unwrap_or(Phase::Closed),
         }
@@ -318,7 +318,7 @@ impl Core {
     /// How a call may pass in the present phase; moves on what time has moved.
     fn pass(&mut self, now: Instant) -> Result<Kind, Rejection> {
         if matches!(self.phase, Phase::Open { next_probe } if now >= next_probe) {
-            self.enter(Phase::HalfOpen(HalfOpen::default()), Reason::WaitOver, now);
+            self.enter(Phase::HalfOpen(HalfOpen::new(now)), Reason::WaitOver, now);
         }
         if let Phase::HalfOpen(half_open) = &self.phase {
             let verdict = half_open.decided(&self.config.half_open);
@@ -350,7 +350,7 @@ impl Core {
     }
 
     fn is_half_open_too_long(&self, now: Instant) -> bool {
-        matches!(self.phase, Phase::HalfOpen(_)) && now.since(self.entered) >= self.config.half_open.max_wait
+        matches!(&self.phase, Phase::HalfOpen(half_open) if half_open.is_too_long(&self.config.half_open, now))
     }
 
     fn rejection(&self, now: Instant) -> Rejection {

@@ -7,13 +7,15 @@ use crate::{
 };
 
 /// The half-open phase: which probes are under way and what they have shown.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct HalfOpen {
     leases: Leases,
     successes: u32,
     failures: u32,
     /// Ignored answers since the last one that was not.
     ignored: u32,
+    /// Since when probes have been made, or awaited, without a success; none while nobody calls after one.
+    stalled: Option<Instant>,
 }
 
 /// What a probe has shown.
@@ -36,6 +38,18 @@ pub(crate) enum Verdict {
 }
 
 impl HalfOpen {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { leases: Leases::default(), successes: 0, failures: 0, ignored: 0, stalled: Some(now) }
+    }
+
+    /// Whether there has been no success for so long that the phase ends.
+    ///
+    /// The time without calls after a success does not count: it says nothing about the dependency, and a quiet circuit
+    /// that needs three successes could never close otherwise.
+    pub(crate) fn is_too_long(&self, settings: &Settings, now: Instant) -> bool {
+        self.stalled.is_some_and(|since| now.since(since) >= settings.max_wait)
+    }
+
     /// What the answers so far decide, if the settings have become less demanding since.
     pub(crate) fn decided(&self, settings: &Settings) -> Verdict {
         self.verdict(settings.verdict)
@@ -44,7 +58,11 @@ impl HalfOpen {
     /// Lends a slot to a probe if one is free and another probe is needed.
     pub(crate) fn admit(&mut self, settings: &Settings, now: Instant) -> Option<u64> {
         self.leases.expire(now);
-        self.has_room(settings, self.leases.live()).then(|| self.leases.lend(now, settings.probe_timeout))
+        if !self.has_room(settings, self.leases.live()) {
+            return None;
+        }
+        self.stalled.get_or_insert(now);
+        Some(self.leases.lend(now, settings.probe_timeout))
     }
 
     /// Reports whether a call that comes now would get a slot.
@@ -76,7 +94,10 @@ impl HalfOpen {
                 }
                 self.succeeded(settings.verdict)
             }
-            Answer::Succeeded => self.succeeded(settings.verdict),
+            Answer::Succeeded => {
+                self.stalled = (self.leases.live() > 0).then_some(now);
+                self.succeeded(settings.verdict)
+            }
         })
     }
 
@@ -148,7 +169,7 @@ mod tests {
     fn a_rate_is_decided_as_early_as_it_can_be_both_ways() {
         let settings = Settings::new().failure_rate(4, 0.5).max_concurrent_probes(4);
         let run = |answers: &[bool]| {
-            let mut phase = HalfOpen::default();
+            let mut phase = HalfOpen::new(Instant::ZERO);
             let mut verdicts = answers.iter().map(|ok| {
                 let id = phase.admit(&settings, Instant::ZERO).expect("a slot is free");
                 let answer = if *ok { Answer::Succeeded } else { Answer::Failed(Reason::ProbeFailed) };
@@ -165,7 +186,7 @@ mod tests {
     #[test]
     fn no_more_probes_go_than_are_needed() {
         let settings = Settings::new().success_threshold(2).max_concurrent_probes(5);
-        let mut phase = HalfOpen::default();
+        let mut phase = HalfOpen::new(Instant::ZERO);
         let first = phase.admit(&settings, Instant::ZERO).expect("the first");
         phase.admit(&settings, Instant::ZERO).expect("the second");
         assert!(!phase.would_admit(&settings, Instant::ZERO));

@@ -204,7 +204,9 @@ impl Machine {
         }
         let Some(reason) = self.tally.rules().judge(&self.tally, call.failure, call.slow, now) else { return };
         let vitals = Vitals { traffic: self.tally.traffic(now), usual_latency: self.tally.usual_latency() };
-        self.core.trip(self.core.epoch(), reason, vitals, finished.hint(), now);
+        if !self.core.trip(self.core.epoch(), reason, vitals, finished.hint(), now) {
+            self.tally.forget_excess(now);
+        }
     }
 
     /// Begins new counts if a closed phase has begun.

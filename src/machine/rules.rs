@@ -243,6 +243,13 @@ impl EvidenceRule {
         convincing.max(self.floor) + self.persistence * traffic
     }
 
+    /// The same in hundredths, rounded up.
+    pub(crate) fn needed_units(&self, traffic: f64) -> u32 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number; saturates")]
+        let units = (self.needed(traffic) * 100.0).ceil() as u32;
+        units
+    }
+
     fn judge(&self, counts: &impl Counts, now: Instant) -> Option<Reason> {
         let net_failures = whole(counts.net().into());
         // The traffic costs a sum over the window, so ask for it only where it can decide.

@@ -101,6 +101,14 @@ impl Tally {
         (self.latency > 0).then(|| Duration::from_nanos(self.latency))
     }
 
+    /// Forgets failures beyond those that would have opened the circuit, had it not been held closed: once it is released,
+    /// a long outage before must not outweigh a long health after.
+    pub(crate) fn forget_excess(&mut self, now: Instant) {
+        if let Some(evidence) = &self.rules.evidence {
+            self.net = self.net.min(evidence.needed_units(self.traffic(now)));
+        }
+    }
+
     pub(crate) fn record(&mut self, call: Counted, now: Instant) {
         for (i, window) in self.windows.iter_mut().enumerate() {
             let before = window.record(call.entry(), now);
