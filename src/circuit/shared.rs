@@ -135,14 +135,14 @@ impl Shared {
         }
     }
 
-    /// Answers as [`Shared::admit`] would, and changes nothing.
+    /// Answers as [`Shared::admit`] would, without admitting a call. Transitions that are due are made.
     pub(super) fn would_admit(&self) -> Result<(), Rejected> {
         let word = self.word.load();
         let answer = match word.lane() {
             Lane::Count | Lane::Pass => return Ok(()),
             Lane::Ask => {
                 let now = self.clock.now();
-                self.core.lock().would_admit(now)
+                self.change(now, |core| core.look(now))
             }
             Lane::Wait => {
                 let now = self.clock.now();

@@ -31,8 +31,8 @@ pub enum Probing {
     ///
     /// A probe at a spacing τ costs one call per τ and, at recovery, the traffic of τ/2; with an outage of unknown
     /// length taken to last as long again, `√(2t/λ)` keeps the sum least (`docs/design.md`). Where the traffic λ is
-    /// unknown it is `scale · √t`. The first probe goes after 100 to 250 ms, and probes never take more than a twentieth
-    /// of the usual traffic.
+    /// unknown it is `scale · √t`. The first probe goes after 100 to 250 ms; the later ones are a second apart or
+    /// take no more than a twentieth of the usual traffic.
     SquareRoot {
         /// The wait one second into an outage where the traffic is unknown: 1 ms to 60 s. Default: 250 ms.
         scale: Duration,

@@ -10,7 +10,7 @@ use crate::{
     machine::{
         Event, Reason, RejectReason, Rejection,
         half_open::{HalfOpen, Verdict},
-        recovering::{Pass, Recovering, Step},
+        recovering::{Recovering, Step},
         snapshot::History,
         stamp::{Finished, Kind, Stamp},
     },
@@ -154,6 +154,15 @@ impl Core {
         }
     }
 
+    /// Makes the transitions that are due and answers as [`Core::admit`] would, without admitting a call.
+    pub(crate) fn look(&mut self, now: Instant) -> Result<(), Rejection> {
+        self.end_mode(now);
+        if matches!(self.mode, Mode::Auto | Mode::ForcedClosed | Mode::MetricsOnly) {
+            self.move_on(now);
+        }
+        self.would_admit(now)
+    }
+
     /// Answers as [`Core::admit`] would, and changes nothing.
     pub(crate) fn would_admit(&self, now: Instant) -> Result<(), Rejection> {
         match self.effective_mode(now) {
@@ -164,10 +173,10 @@ impl Core {
         let admits = match &self.phase {
             Phase::Closed => true,
             Phase::Open { next_probe } => now >= *next_probe,
-            Phase::HalfOpen(half_open) => match half_open.decided(&self.config.half_open) {
+            Phase::HalfOpen(half_open) => match half_open.due(&self.config.half_open, now) {
                 Verdict::Fail(_) => false,
                 Verdict::Pass(_) => true,
-                Verdict::Wait => !self.is_half_open_too_long(now) && half_open.would_admit(&self.config.half_open, now),
+                Verdict::Wait => half_open.would_admit(&self.config.half_open, now),
             },
             Phase::Recovering(recovering) => recovering.would_admit(now),
         };
@@ -199,11 +208,7 @@ impl Core {
             }
             (Phase::Recovering(recovering), Kind::Recovering(lease)) => {
                 let (in_time, step) = recovering.settle(lease, finished.end(), now);
-                match step {
-                    Step::Done => self.close(Reason::Recovered, now),
-                    Step::Fall(reason) => self.reopen(reason, finished.hint(), now),
-                    Step::Stay => {}
-                }
+                self.step(step, finished.hint(), now);
                 return in_time;
             }
             (Phase::Closed | Phase::Open { .. } | Phase::HalfOpen(_) | Phase::Recovering(_), _) => return false,
@@ -315,42 +320,42 @@ impl Core {
         }
     }
 
+    fn step(&mut self, step: Step, hint: Option<Duration>, now: Instant) {
+        match step {
+            Step::Done => self.close(Reason::Recovered, now),
+            Step::Fall(reason) => self.reopen(reason, hint, now),
+            Step::Stay => {}
+        }
+    }
+
     /// How a call may pass in the present phase; moves on what time has moved.
     fn pass(&mut self, now: Instant) -> Result<Kind, Rejection> {
+        self.move_on(now);
         if matches!(self.phase, Phase::Open { next_probe } if now >= next_probe) {
             self.enter(Phase::HalfOpen(HalfOpen::new(now)), Reason::WaitOver, now);
         }
-        if let Phase::HalfOpen(half_open) = &self.phase {
-            let verdict = half_open.decided(&self.config.half_open);
-            self.follow(verdict, None, now);
-        }
-        if self.is_half_open_too_long(now) {
-            let max_wait = self.config.half_open.max_wait;
-            self.reopen(Reason::HalfOpenTooLong { max_wait }, None, now);
-        }
-        let pass = match &mut self.phase {
-            Phase::Closed => return Ok(Kind::Counted),
-            Phase::Open { .. } => Pass::No,
-            Phase::HalfOpen(half_open) => match half_open.admit(&self.config.half_open, now) {
-                Some(id) => return Ok(Kind::Probe(id)),
-                None => Pass::No,
-            },
-            Phase::Recovering(recovering) => recovering.admit(now),
+        let kind = match &mut self.phase {
+            Phase::Closed => Some(Kind::Counted),
+            Phase::Open { .. } => None,
+            Phase::HalfOpen(half_open) => half_open.admit(&self.config.half_open, now).map(Kind::Probe),
+            Phase::Recovering(recovering) => recovering.admit(now).map(Kind::Recovering),
         };
-        match pass {
-            Pass::Done => {
-                self.close(Reason::Recovered, now);
-                return Ok(Kind::Counted);
-            }
-            Pass::Fall(reason) => self.reopen(reason, None, now),
-            Pass::No => {}
-            Pass::Yes(lease) => return Ok(Kind::Recovering(lease)),
-        }
-        Err(self.rejection(now))
+        kind.ok_or_else(|| self.rejection(now))
     }
 
-    fn is_half_open_too_long(&self, now: Instant) -> bool {
-        matches!(&self.phase, Phase::HalfOpen(half_open) if half_open.is_too_long(&self.config.half_open, now))
+    /// Makes the transitions that are due, but for the one that needs a call.
+    fn move_on(&mut self, now: Instant) {
+        match &mut self.phase {
+            Phase::Closed | Phase::Open { .. } => {}
+            Phase::HalfOpen(half_open) => {
+                let verdict = half_open.due(&self.config.half_open, now);
+                self.follow(verdict, None, now);
+            }
+            Phase::Recovering(recovering) => {
+                let step = recovering.due(now);
+                self.step(step, None, now);
+            }
+        }
     }
 
     fn rejection(&self, now: Instant) -> Rejection {

@@ -46,13 +46,18 @@ impl HalfOpen {
     ///
     /// The time without calls after a success does not count: it says nothing about the dependency, and a quiet circuit
     /// that needs three successes could never close otherwise.
-    pub(crate) fn is_too_long(&self, settings: &Settings, now: Instant) -> bool {
+    fn is_too_long(&self, settings: &Settings, now: Instant) -> bool {
         self.stalled.is_some_and(|since| now.since(since) >= settings.max_wait)
     }
 
-    /// What the answers so far decide, if the settings have become less demanding since.
-    pub(crate) fn decided(&self, settings: &Settings) -> Verdict {
-        self.verdict(settings.verdict)
+    /// What is due without another answer: the settings may have become less demanding, the phase too long.
+    pub(crate) fn due(&self, settings: &Settings, now: Instant) -> Verdict {
+        match self.verdict(settings.verdict) {
+            Verdict::Wait if self.is_too_long(settings, now) => {
+                Verdict::Fail(Reason::HalfOpenTooLong { max_wait: settings.max_wait })
+            }
+            verdict => verdict,
+        }
     }
 
     /// Lends a slot to a probe if one is free and another probe is needed.

@@ -72,9 +72,9 @@ impl Leases {
         u32::try_from(over.filter(|slot| slot.live).count()).unwrap_or(u32::MAX)
     }
 
-    /// How long until the oldest slot is free at the latest.
+    /// How long until the oldest slot that is still lent is free at the latest.
     pub(crate) fn first_deadline(&self, now: Instant) -> Option<Duration> {
-        self.slots.iter().find(|slot| slot.live).map(|slot| slot.deadline.since(now))
+        self.slots.iter().find(|slot| slot.live && now < slot.deadline).map(|slot| slot.deadline.since(now))
     }
 
     fn forget_dead(&mut self) {

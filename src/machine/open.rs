@@ -29,7 +29,8 @@ pub(crate) fn wait(probing: Probing, outage: &Outage, streak: u32, now: Instant,
             } else {
                 (scale.as_secs_f64() * elapsed.sqrt(), 0.1)
             };
-            let wait = root.clamp(floor, max.as_secs_f64());
+            let max = max.as_secs_f64();
+            let wait = root.clamp(floor.min(max), max);
             seconds(wait * rng.between(1.0 - spread, 1.0 + spread))
         }
     }
@@ -84,5 +85,7 @@ mod tests {
         about(bounds(probing, &outage(1_000.0, 1), 0, 0), (0.02 * 0.75, 0.02 * 1.25));
         about(bounds(probing, &outage(20.0, 1), 0, 1), (0.75, 1.25)); // a twentieth of the traffic, not √0.1 s
         about(bounds(probing, &outage(0.01, 1), 0, 1_000_000), (30.0 * 0.75, 30.0 * 1.25));
+        let short = Probing::SquareRoot { scale: Duration::from_secs(1), max: Duration::from_millis(300), spread: 0.0 };
+        about(bounds(short, &outage(1.0, 1), 0, 100), (0.3, 0.3)); // the longest wait wins
     }
 }

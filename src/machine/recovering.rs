@@ -17,6 +17,9 @@ pub(crate) struct Recovering {
     /// Net failures in hundredths.
     net: u32,
     tolerance: u32,
+    /// The calls under way. One whose lease ends is a failure: a recovery has no longest time of its own.
+    leases: Leases,
+    lease: Duration,
     gate: Gate,
 }
 
@@ -24,17 +27,6 @@ pub(crate) struct Recovering {
 enum Gate {
     Ramp(RampGate),
     Window(WindowGate),
-}
-
-/// Whether a call may pass.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Pass {
-    /// The recovery was complete before this call.
-    Done,
-    Fall(Reason),
-    No,
-    /// With the number of its slot, if it needs one.
-    Yes(Option<u64>),
 }
 
 /// What a finished call changes.
@@ -60,61 +52,60 @@ pub(crate) enum End {
 }
 
 impl Recovering {
-    pub(crate) fn ramp(ramp: Ramp, now: Instant) -> Self {
-        Self { net: 0, tolerance: ramp.tolerance, gate: Gate::Ramp(RampGate::new(ramp, now)) }
+    /// `lease` is after which time a call without an answer counts as failed.
+    pub(crate) fn ramp(ramp: Ramp, lease: Duration, now: Instant) -> Self {
+        Self::new(ramp.tolerance, lease, Gate::Ramp(RampGate::new(ramp, now)))
     }
 
     /// `lease` is after which time a call without an answer counts as failed.
     pub(crate) fn window(window: RecoveryWindow, outage: &Outage, lease: Duration, now: Instant) -> Self {
-        let gate = WindowGate::new(window, outage, lease, now);
-        Self { net: 0, tolerance: window.tolerance, gate: Gate::Window(gate) }
+        Self::new(window.tolerance, lease, Gate::Window(WindowGate::new(window, outage, now)))
     }
 
-    pub(crate) fn admit(&mut self, now: Instant) -> Pass {
-        if let Step::Fall(reason) = self.expire(now) {
-            return Pass::Fall(reason);
-        }
-        match &mut self.gate {
-            Gate::Ramp(ramp) if ramp.is_over(now) => Pass::Done,
-            Gate::Ramp(ramp) => {
-                if ramp.admit(now) {
-                    Pass::Yes(None)
-                } else {
-                    Pass::No
-                }
-            }
-            Gate::Window(window) => window.admit(now),
+    fn new(tolerance: u32, lease: Duration, gate: Gate) -> Self {
+        Self { net: 0, tolerance, leases: Leases::default(), lease, gate }
+    }
+
+    /// What is due without another answer: leases may be over, or the ramp.
+    pub(crate) fn due(&mut self, now: Instant) -> Step {
+        match (self.expire(now), &self.gate) {
+            (Step::Stay, Gate::Ramp(ramp)) if ramp.is_over(now) => Step::Done,
+            (step, _) => step,
         }
     }
 
-    /// Reports whether [`Recovering::admit`] would let a call pass.
+    /// Lends a slot to a call that may pass. [`Recovering::due`] has been asked before.
+    pub(crate) fn admit(&mut self, now: Instant) -> Option<u64> {
+        let passes = match &mut self.gate {
+            Gate::Ramp(ramp) => ramp.admit(now),
+            Gate::Window(window) => window.admit(self.leases.live(), now),
+        };
+        passes.then(|| self.leases.lend(now, self.lease))
+    }
+
+    /// Reports whether a call would pass now, or after what is due.
     pub(crate) fn would_admit(&self, now: Instant) -> bool {
+        let expired = self.leases.expired(now);
+        if expired > 0 && self.is_too_much(self.net.saturating_add(expired.saturating_mul(100))) {
+            return false;
+        }
         match &self.gate {
-            Gate::Ramp(ramp) => ramp.clone().admit(now),
-            Gate::Window(window) => {
-                let expired = window.leases.expired(now);
-                let stands = u64::from(self.net) + u64::from(expired) * 100 < u64::from(self.tolerance) * 100;
-                let limit = window.limit.saturating_sub(expired).max(1);
-                (expired == 0 || stands) && window.leases.live() - expired < limit
-            }
+            Gate::Ramp(ramp) => ramp.is_over(now) || ramp.clone().admit(now),
+            Gate::Window(window) => self.leases.live() - expired < window.limit.saturating_sub(expired).max(1),
         }
     }
 
     /// Takes the end of a call: whether it came in time, and what has changed.
-    pub(crate) fn settle(&mut self, lease: Option<u64>, end: End, now: Instant) -> (bool, Step) {
+    ///
+    /// Leases that are over are failures first, in the order of time; so the circuit may open here although this call
+    /// was good.
+    pub(crate) fn settle(&mut self, lease: u64, end: End, now: Instant) -> (bool, Step) {
         let expired = self.expire(now);
-        if let (Gate::Window(window), Some(id)) = (&mut self.gate, lease) {
-            if !window.leases.give_back(id, now) || expired != Step::Stay {
-                return (false, expired);
-            }
+        if !self.leases.give_back(lease, now) || expired != Step::Stay {
+            return (false, expired);
         }
         let step = match end {
-            End::Failed { units } => {
-                if let Gate::Window(window) = &mut self.gate {
-                    window.failed();
-                }
-                self.count(units)
-            }
+            End::Failed { units } => self.failed(1, units),
             End::Nothing => Step::Stay,
             End::Tripped => Step::Fall(Reason::Demanded),
             End::Succeeded { took } => {
@@ -143,37 +134,35 @@ impl Recovering {
         }
     }
 
-    /// How many calls are under way, where they are counted.
+    /// How many calls are under way.
     pub(crate) fn in_flight(&self) -> u32 {
-        match &self.gate {
-            Gate::Ramp(_) => 0,
-            Gate::Window(window) => window.leases.live(),
-        }
+        self.leases.live()
     }
 
     /// Takes back the slots of calls that have not ended in time; each is a failure.
     fn expire(&mut self, now: Instant) -> Step {
-        let Gate::Window(window) = &mut self.gate else { return Step::Stay };
-        let expired = window.leases.expire(now);
-        for _ in 0..expired {
-            window.failed();
-        }
-        if expired == 0 { Step::Stay } else { self.count(expired.saturating_mul(100)) }
+        let expired = self.leases.expire(now);
+        if expired == 0 { Step::Stay } else { self.failed(expired, expired.saturating_mul(100)) }
     }
 
-    fn count(&mut self, units: u32) -> Step {
+    fn failed(&mut self, calls: u32, units: u32) -> Step {
+        if let Gate::Window(window) = &mut self.gate {
+            window.failed(calls);
+        }
         self.net = self.net.saturating_add(units);
-        if u64::from(self.net) < u64::from(self.tolerance) * 100 {
+        if !self.is_too_much(self.net) {
             return Step::Stay;
         }
         Step::Fall(Reason::RecoveryFailed { net_failures: whole(self.net.into()) })
+    }
+
+    fn is_too_much(&self, net: u32) -> bool {
+        u64::from(net) >= u64::from(self.tolerance) * 100
     }
 }
 
 #[derive(Clone, Debug)]
 struct WindowGate {
-    leases: Leases,
-    lease: Duration,
     /// How many calls may be under way.
     limit: u32,
     /// The limit at which the window is full: two plus three times the usual number of calls under way (by Little's law
@@ -192,11 +181,9 @@ struct WindowGate {
 }
 
 impl WindowGate {
-    fn new(window: RecoveryWindow, outage: &Outage, lease: Duration, now: Instant) -> Self {
+    fn new(window: RecoveryWindow, outage: &Outage, now: Instant) -> Self {
         let usual = outage.traffic * outage.usual_latency.unwrap_or_default().as_secs_f64();
         let mut gate = Self {
-            leases: Leases::default(),
-            lease,
             limit: 2,
             full: 2.0 + 3.0 * usual.min(1e6),
             grown_at: now,
@@ -224,9 +211,9 @@ impl WindowGate {
         }
     }
 
-    fn admit(&mut self, now: Instant) -> Pass {
-        if self.leases.live() < self.limit {
-            return Pass::Yes(Some(self.leases.lend(now, self.lease)));
+    fn admit(&mut self, live: u32, now: Instant) -> bool {
+        if live < self.limit {
+            return true;
         }
         if self.full_since.is_some() {
             self.rejected_at = Some(now);
@@ -235,11 +222,11 @@ impl WindowGate {
             self.full *= 1.02f64.powf(bound_for);
         }
         self.grown_at = now;
-        Pass::No
+        false
     }
 
-    fn failed(&mut self) {
-        self.limit = self.limit.saturating_sub(1).max(1);
+    fn failed(&mut self, calls: u32) {
+        self.limit = self.limit.saturating_sub(calls).max(1);
         if self.limit < self.full() {
             self.full_since = None;
         }
@@ -285,7 +272,7 @@ mod tests {
         let mut under_way = Vec::new();
         let mut steps = 0;
         for _ in 0..40 {
-            while let Pass::Yes(lease) = recovering.admit(at(10)) {
+            while let Some(lease) = recovering.admit(at(10)) {
                 under_way.push(lease);
             }
             steps += 1;
@@ -306,7 +293,7 @@ mod tests {
         let slow = End::Succeeded { took: Duration::from_millis(50) };
         let mut leases = Vec::new();
         for i in 0..1_000u64 {
-            while let Pass::Yes(lease) = recovering.admit(at(i * 10)) {
+            while let Some(lease) = recovering.admit(at(i * 10)) {
                 leases.push(lease);
             }
             let step = recovering.settle(leases.remove(0), slow, at(i * 10));
@@ -319,7 +306,7 @@ mod tests {
     fn failures_shrink_the_window_and_five_net_ones_end_it() {
         let mut recovering = window(&outage(100.0, 100));
         for failed in 1..=5u32 {
-            let Pass::Yes(lease) = recovering.admit(at(0)) else { panic!("one call always passes") };
+            let lease = recovering.admit(at(0)).expect("one call always passes");
             let step = recovering.settle(lease, End::Failed { units: 100 }, at(0));
             let expected =
                 if failed < 5 { Step::Stay } else { Step::Fall(Reason::RecoveryFailed { net_failures: 5.0 }) };
@@ -332,14 +319,14 @@ mod tests {
         let mut recovering = window(&outage(100.0, 100));
         for round in 0..3 {
             let now = at(round * 30_000);
-            let passes: Vec<_> =
-                (0..3).map(|_| recovering.admit(now)).take_while(|p| matches!(p, Pass::Yes(_))).collect();
-            let expected = if round == 0 { 2 } else { 1 };
-            assert_eq!(passes.len(), expected, "round {round}");
+            assert_eq!(recovering.due(now), Step::Stay);
+            let passed = std::iter::from_fn(|| recovering.admit(now)).count();
+            assert_eq!(passed, if round == 0 { 2 } else { 1 }, "round {round}");
         }
         // 2 + 1 + 1 leases are over by now; one more makes five.
-        assert_eq!(recovering.settle(Some(0), OK, at(90_000)), (false, Step::Stay), "late");
-        assert!(matches!(recovering.admit(at(90_000)), Pass::Yes(_)));
-        assert!(matches!(recovering.admit(at(120_000)), Pass::Fall(_)));
+        assert_eq!(recovering.settle(0, OK, at(90_000)), (false, Step::Stay), "late");
+        assert!(recovering.admit(at(90_000)).is_some());
+        assert!(!recovering.would_admit(at(120_000)));
+        assert!(matches!(recovering.due(at(120_000)), Step::Fall(_)));
     }
 }

@@ -68,7 +68,8 @@ pub struct WindowSnapshot {
 
 /// All calls since the circuit was made.
 ///
-/// Each admitted call that has ended stands in exactly one of the first five lines.
+/// Each admitted call that has ended stands in exactly one of the first five lines, unless the circuit was disabled when
+/// it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ledger {
@@ -80,7 +81,8 @@ pub struct Ledger {
     pub ignored: u64,
     /// Calls that were dropped before they meant anything.
     pub cancelled: u64,
-    /// Calls whose phase was over when they ended; they decided nothing.
+    /// Calls whose phase or lease was over when they ended, or that ended while the circuit was disabled; they decided
+    /// nothing.
     pub late: u64,
     /// Successes and failures above that were slow.
     pub slow: u64,

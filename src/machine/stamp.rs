@@ -34,8 +34,8 @@ pub(crate) enum Kind {
     Counted,
     /// A probe with its lease.
     Probe(u64),
-    /// A call during the recovery, with its slot if it needs one.
-    Recovering(Option<u64>),
+    /// A call during the recovery with its lease.
+    Recovering(u64),
     /// It would have been rejected, had the mode not been to watch only.
     Shadow,
     /// The circuit was disabled.

@@ -58,10 +58,11 @@ impl Core {
     }
 
     pub(super) fn recovering(&self, outage: &Outage, now: Instant) -> Option<Phase> {
+        let lease = self.config.half_open.probe_timeout;
         let recovering = match self.config.recovery {
             Recovery::Probes => return None,
-            Recovery::Ramp(ramp) => Recovering::ramp(ramp, now),
-            Recovery::Window(window) => Recovering::window(window, outage, self.config.half_open.probe_timeout, now),
+            Recovery::Ramp(ramp) => Recovering::ramp(ramp, lease, now),
+            Recovery::Window(window) => Recovering::window(window, outage, lease, now),
         };
         Some(Phase::Recovering(recovering))
     }
@@ -102,7 +103,8 @@ impl Core {
     }
 
     pub(super) fn close(&mut self, reason: Reason, now: Instant) {
-        self.recovered = self.outage.map(|outage| (now, outage));
+        let by_itself = matches!(reason, Reason::ProbesSucceeded { .. } | Reason::Recovered) && self.times_opened > 0;
+        self.recovered = self.outage.filter(|_| by_itself).map(|outage| (now, outage));
         self.streak = 0;
         self.outage = None;
         self.reason = None;
