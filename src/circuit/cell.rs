@@ -24,11 +24,6 @@ impl Epoch {
     pub(super) fn new(epoch: u64) -> Self {
         Self(epoch as u32)
     }
-
-    #[expect(clippy::cast_possible_truncation, reason = "compared by wrapping, see `is_before`")]
-    pub(super) fn lowest_byte(self) -> u8 {
-        self.0 as u8
-    }
 }
 
 impl Key for Epoch {
@@ -76,6 +71,17 @@ impl Cell {
                 Ok(_) => return Some(before),
                 Err(now) => word = now,
             }
+        }
+    }
+
+    /// Makes it zero if its key is one of these. Called before a phase is announced, so that nobody writes to it but a
+    /// writer that is late.
+    pub(super) fn forget(&self, is_it: impl Fn(u32) -> bool) {
+        let word = self.0.load(Ordering::Relaxed);
+        let (bits, value) = split(word);
+        if value > 0 && is_it(bits) {
+            // A late writer that has just changed it has made it its own.
+            let _ = self.0.compare_exchange(word, 0, Ordering::SeqCst, Ordering::Relaxed);
         }
     }
 

@@ -10,6 +10,8 @@ use crate::{
 ///
 /// Under concurrency the sums trail the ring by the calls that are being counted at that instant, and agree at rest:
 /// what a place held is subtracted by whoever takes it out, once.
+///
+/// A writer that sleeps while the others go round the whole ring leaves the sums wrong by one call until the phase ends.
 #[derive(Debug)]
 pub(super) struct Ring {
     places: Box<[AtomicU32]>,
@@ -59,7 +61,9 @@ impl Ring {
         let Some(counted) = self.counted.update(epoch, next) else { return };
         let place = Place::new(entry, epoch);
         // AcqRel: what was taken out was put in by its writer before.
-        let out = Place(self.places[(counted % len) as usize].swap(place.0, Ordering::AcqRel)).entry(epoch);
+        let out = Place(self.places[(counted % len) as usize].swap(place.0, Ordering::AcqRel));
+        // In the first round nothing leaves; what is there may be of a phase whose number looks the same.
+        let out = if counted < len { Entry::default() } else { out.entry(epoch) };
         // Wrapping: of two writers at one place the later one may be first to subtract.
         let change = |sum: u32, new: u32, old: u32| sum.wrapping_add(new).wrapping_sub(old);
         if entry.failures != out.failures {

@@ -5,7 +5,6 @@ use std::fmt;
 use crate::{
     circuit::{
         Rule,
-        cell::Epoch,
         outbox::Outbox,
         rule,
         tally::Tally,
@@ -78,6 +77,7 @@ impl Shared {
         let now = clock.now();
         let tally = Tally::new(Rules::new(&config, !rules.is_empty()), now);
         let core = Core::new(Arc::clone(&name), config, seed, now);
+        tally.begin(core.closed_epoch(), now);
         Self {
             word: AtomicWord::new(&core),
             live: Swap::new(Live::new(config, tally)),
@@ -197,7 +197,7 @@ impl Shared {
     fn counted(&self, live: &Live, epoch: u64, finished: Finished, now: Instant) {
         let Some(call) = finished.counted() else { return };
         let tally = &live.tally;
-        tally.record(Epoch::new(epoch), call, now);
+        tally.record(epoch, call, now);
         if call.failure.is_none() && !call.slow {
             return;
         }
@@ -223,7 +223,7 @@ impl Shared {
             let epoch = core.epoch();
             let result = change(&mut core);
             if core.epoch() != epoch && core.state() == State::Closed {
-                self.live.load().tally.begin(now);
+                self.live.load().tally.begin(core.epoch(), now);
             }
             self.word.publish(&core);
             let changed = core.has_events();

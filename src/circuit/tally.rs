@@ -59,10 +59,10 @@ impl AnyWindow {
         }
     }
 
-    fn begin(&self, now: Instant) {
+    fn begin(&self, epoch: u64, now: Instant) {
         match self {
             Self::Count(_) => {}
-            Self::Time(wheel) => wheel.begin(now),
+            Self::Time(wheel) => wheel.begin(epoch, now),
         }
     }
 }
@@ -96,7 +96,7 @@ impl Tally {
         let since = Instant::from_nanos(self.counts.since.load(Ordering::Relaxed));
         let fresh = |window| {
             let window = AnyWindow::new(window, now);
-            window.begin(since);
+            window.begin(epoch, since);
             Arc::new(window)
         };
         let windows = windows.map(|window| kept(window).unwrap_or_else(|| fresh(*window))).collect();
@@ -109,10 +109,10 @@ impl Tally {
     }
 
     /// Begins a closed phase. Called before its number is published.
-    pub(super) fn begin(&self, now: Instant) {
+    pub(super) fn begin(&self, epoch: u64, now: Instant) {
         // Relaxed: made visible by the store of the word.
         self.counts.since.store(now.as_nanos(), Ordering::Relaxed);
-        self.windows.iter().for_each(|window| window.begin(now));
+        self.windows.iter().for_each(|window| window.begin(epoch, now));
     }
 
     /// Reports whether the next call should be timed to learn the usual latency, and forgets it.
@@ -127,11 +127,11 @@ impl Tally {
         (latency > 0).then(|| Duration::from_nanos(latency))
     }
 
-    pub(super) fn record(&self, epoch: Epoch, call: Counted, now: Instant) {
+    pub(super) fn record(&self, epoch: u64, call: Counted, now: Instant) {
         for (i, window) in self.windows.iter().enumerate() {
             let window = match &**window {
                 AnyWindow::Count(ring) => {
-                    ring.record(epoch, call.entry());
+                    ring.record(Epoch::new(epoch), call.entry());
                     continue;
                 }
                 AnyWindow::Time(wheel) => wheel,
@@ -141,6 +141,7 @@ impl Tally {
                 self.counts.sample_due.store(true, Ordering::Relaxed);
             }
         }
+        let epoch = Epoch::new(epoch);
         match call.failure {
             Some(failure) => self.failed(epoch, failure, now),
             None => self.succeeded(epoch, call.took),
@@ -191,7 +192,7 @@ impl Tally {
 
     /// The counts of one phase, for the rules.
     pub(super) fn of(&self, epoch: u64) -> PhaseCounts<'_> {
-        PhaseCounts { tally: self, epoch: Epoch::new(epoch) }
+        PhaseCounts { tally: self, epoch }
     }
 }
 
@@ -199,7 +200,7 @@ impl Tally {
 #[derive(Debug)]
 pub(super) struct PhaseCounts<'a> {
     tally: &'a Tally,
-    epoch: Epoch,
+    epoch: u64,
 }
 
 impl PhaseCounts<'_> {
@@ -212,17 +213,17 @@ impl PhaseCounts<'_> {
 impl Counts for PhaseCounts<'_> {
     fn totals(&self, window: usize, now: Instant) -> Totals {
         match &*self.tally.windows[window] {
-            AnyWindow::Count(ring) => ring.totals(self.epoch),
-            AnyWindow::Time(wheel) => wheel.totals(self.epoch, self.since(), now),
+            AnyWindow::Count(ring) => ring.totals(Epoch::new(self.epoch)),
+            AnyWindow::Time(wheel) => wheel.totals(self.epoch, now),
         }
     }
 
     fn net(&self) -> u32 {
-        self.tally.counts.net.get(self.epoch)
+        self.tally.counts.net.get(Epoch::new(self.epoch))
     }
 
     fn run(&self) -> (u32, Instant) {
-        let run = self.tally.counts.run.get(self.epoch);
+        let run = self.tally.counts.run.get(Epoch::new(self.epoch));
         (run, Instant::from_nanos(self.tally.counts.run_began.load(Ordering::Relaxed)))
     }
 

@@ -1,7 +1,7 @@
 //! The concurrent time window: a ring of buckets, each a few atomic words.
 
 use crate::{
-    circuit::cell::{Cell, Epoch, Key},
+    circuit::cell::{Cell, Key},
     sync::atomic::{AtomicU64, Ordering},
     time::Instant,
     window::{Entry, Slots, Totals},
@@ -13,6 +13,8 @@ pub(super) struct Wheel {
     slots: Slots,
     /// The newest slot that anything was counted in; time does not run backwards.
     newest: AtomicU64,
+    /// The phase that is counted now.
+    phase: AtomicU64,
     buckets: Box<[Bucket]>,
 }
 
@@ -36,7 +38,8 @@ struct Bucket {
 struct SlotOf<'a> {
     bits: u32,
     slot: u64,
-    newest: &'a AtomicU64,
+    epoch: u64,
+    wheel: &'a Wheel,
 }
 
 const SLOT_BITS: u32 = 24;
@@ -47,29 +50,35 @@ impl Key for SlotOf<'_> {
     }
 
     fn is_before(self, bits: u32) -> bool {
-        let phases = (bits >> SLOT_BITS).wrapping_sub(self.bits >> SLOT_BITS) & 0xff;
-        if phases != 0 {
-            return phases < 1 << 7;
+        // A newer phase or slot was announced before it was written to; what was not announced is old, however its few
+        // bits compare. An outage of 64 failed probes is 128 phases long.
+        if self.bits >> SLOT_BITS != bits >> SLOT_BITS {
+            return self.wheel.phase.load(Ordering::SeqCst) != self.epoch;
         }
         let ahead = u64::from(bits.wrapping_sub(self.bits) & ((1 << SLOT_BITS) - 1));
-        // A newer slot was announced before it was written to; what was not announced is very old.
-        ahead != 0 && self.slot.saturating_add(ahead) <= self.newest.load(Ordering::SeqCst)
+        ahead != 0 && self.slot.saturating_add(ahead) <= self.wheel.newest.load(Ordering::SeqCst)
     }
 }
 
 impl Wheel {
     pub(super) fn new(slots: Slots) -> Self {
         let buckets = (0..slots.buckets).map(|_| Bucket::default()).collect();
-        Self { slots, newest: AtomicU64::new(0), buckets }
+        Self { slots, newest: AtomicU64::new(0), phase: AtomicU64::new(0), buckets }
     }
 
     /// Begins a phase: what is counted in it is not older than `now`, even if the clock steps back.
-    pub(super) fn begin(&self, now: Instant) {
+    pub(super) fn begin(&self, epoch: u64, now: Instant) {
         self.advance(self.slots.slot(now));
+        // A phase whose lower bits are the same may have left its counts in a bucket that is still in the window.
+        let same = |bits: u32| bits >> SLOT_BITS == (epoch & 0xff) as u32;
+        for Bucket { calls, failures, slow } in &self.buckets {
+            [calls, failures, slow].into_iter().for_each(|cell| cell.forget(same));
+        }
+        self.phase.store(epoch, Ordering::SeqCst);
     }
 
     /// Counts a call; returns how many stood in its bucket before.
-    pub(super) fn record(&self, epoch: Epoch, entry: Entry, now: Instant) -> u64 {
+    pub(super) fn record(&self, epoch: u64, entry: Entry, now: Instant) -> u64 {
         let slot = self.advance(self.slots.slot(now));
         let bucket = &self.buckets[self.slots.index(slot)];
         let key = self.key(slot, epoch);
@@ -83,11 +92,11 @@ impl Wheel {
         before.into()
     }
 
-    /// Sums the slots of the window that are not older than the phase, which began at `since`.
-    pub(super) fn totals(&self, epoch: Epoch, since: Instant, now: Instant) -> Totals {
+    /// Sums what the phase has counted in the slots of the window.
+    pub(super) fn totals(&self, epoch: u64, now: Instant) -> Totals {
         let newest = self.newest.load(Ordering::SeqCst);
         let current = self.slots.slot(now).max(newest);
-        let oldest = self.slots.oldest(current).max(self.slots.slot(since));
+        let oldest = self.slots.oldest(current);
         let mut sum = Totals::default();
         // Slots after the newest are empty, so a long silence costs nothing.
         for slot in oldest..=newest {
@@ -101,9 +110,9 @@ impl Wheel {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the lower bits are kept, see the type")]
-    fn key(&self, slot: u64, epoch: Epoch) -> SlotOf<'_> {
-        let bits = u32::from(epoch.lowest_byte()) << SLOT_BITS | (slot as u32 & ((1 << SLOT_BITS) - 1));
-        SlotOf { bits, slot, newest: &self.newest }
+    fn key(&self, slot: u64, epoch: u64) -> SlotOf<'_> {
+        let bits = (epoch as u32) << SLOT_BITS | (slot as u32 & ((1 << SLOT_BITS) - 1));
+        SlotOf { bits, slot, epoch, wheel: self }
     }
 
     fn advance(&self, slot: u64) -> u64 {

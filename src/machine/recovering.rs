@@ -44,6 +44,8 @@ pub(crate) enum End {
         units: u32,
     },
     Nothing,
+    /// Succeeded, but took longer than a call may.
+    Slow,
     /// Failed, and asked to open the circuit.
     Tripped,
     Succeeded {
@@ -107,6 +109,7 @@ impl Recovering {
         let step = match end {
             End::Failed { units } => self.failed(1, units),
             End::Nothing => Step::Stay,
+            End::Slow => self.slow(),
             End::Tripped => Step::Fall(Reason::Demanded),
             End::Succeeded { took } => {
                 self.net = self.net.saturating_sub(RELIEF);
@@ -137,6 +140,17 @@ impl Recovering {
     /// How many calls are under way.
     pub(crate) fn in_flight(&self) -> u32 {
         self.leases.live()
+    }
+
+    /// A slow answer is a sign of too much traffic: the window has a remedy of its own, a ramp has none.
+    fn slow(&mut self) -> Step {
+        match &mut self.gate {
+            Gate::Ramp(_) => self.failed(1, 100),
+            Gate::Window(window) => {
+                window.failed(1);
+                Step::Stay
+            }
+        }
     }
 
     /// Takes back the slots of calls that have not ended in time; each is a failure.
@@ -225,6 +239,7 @@ impl WindowGate {
         false
     }
 
+    /// Shrinks by one for each call.
     fn failed(&mut self, calls: u32) {
         self.limit = self.limit.saturating_sub(calls).max(1);
         if self.limit < self.full() {

@@ -110,6 +110,12 @@ impl Line {
 }
 
 impl Ledger {
+    /// Returns how many of the admitted calls have ended.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.succeeded + self.failed + self.ignored + self.cancelled + self.late
+    }
+
     pub(crate) fn read(line: impl Fn(Line) -> u64) -> Self {
         Self {
             succeeded: line(Line::Succeeded),

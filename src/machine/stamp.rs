@@ -116,7 +116,7 @@ impl Finished {
             None | Some(Outcome::Ignored) => End::Nothing,
             Some(Outcome::Failure(failure)) if failure.is_tripping() => End::Tripped,
             Some(Outcome::Failure(failure)) => End::Failed { units: failure.units() },
-            Some(Outcome::Success) if self.slow => End::Failed { units: Failure::new().units() },
+            Some(Outcome::Success) if self.slow => End::Slow,
             Some(Outcome::Success) => End::Succeeded { took: self.took.unwrap_or_default() },
         }
     }

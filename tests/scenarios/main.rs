@@ -7,7 +7,7 @@ mod oracle;
 mod parse;
 mod subject;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use parse::{Expected, Line, Scenario, Step};
 use subject::{Answer, Both};
@@ -78,8 +78,10 @@ fn step(both: &mut Both, line: &Line, now: &mut Instant) -> Result<(), String> {
     let mut answer = None;
     match &line.step {
         Step::Clock | Step::Look => {}
-        Step::Call { outcome, lasting, times } => {
-            for _ in 0..*times {
+        Step::Call { outcome, lasting, times, apart } => {
+            for i in 0..*times {
+                *now = now.after(if i == 0 { Duration::ZERO } else { *apart });
+                both.set_clock(*now);
                 answer = Some(both.begin("a call")?);
                 if let (Some(Answer::Admitted), Some(outcome)) = (&answer, outcome) {
                     *now = now.after(*lasting);

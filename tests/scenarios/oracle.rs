@@ -33,6 +33,8 @@ enum Op {
     /// Calls that begin and end at once: what fills windows.
     Many(u8, Outcome),
     Mode(Mode, Option<Duration>),
+    /// An outage: so many probes fail, a minute apart. The number of the phase grows by two with each.
+    Outage(u16),
     Reconfigure(Box<Config>),
     Reset,
 }
@@ -66,6 +68,14 @@ proptest! {
                     if under_way.len() > before { end(&mut both, &mut under_way, before, Some(outcome)) } else { Ok(()) }
                 }),
                 Op::Mode(mode, lasting) => { both.set_mode(mode, lasting.map(|lasting| now.after(lasting)), now); Ok(()) }
+                Op::Outage(probes) => (0..probes).try_for_each(|_| {
+                    now = now.after(Duration::from_secs(61));
+                    both.set_clock(now);
+                    let before = under_way.len();
+                    begin(&mut both, &mut under_way, &mut names)?;
+                    let failed = Some(Failure::new().tripping().into());
+                    if under_way.len() > before { end(&mut both, &mut under_way, before, failed) } else { Ok(()) }
+                }),
                 Op::Reconfigure(config) => both.reconfigure(*config),
                 Op::Reset => { both.reset(); Ok(()) }
             };
@@ -101,6 +111,7 @@ fn op() -> impl Strategy<Value = Op> {
         10 => Just(Op::Begin),
         12 => (any::<usize>(), proptest::option::weighted(0.8, outcome())).prop_map(|(at, outcome)| Op::End(at, outcome)),
         8 => (1..30u8, outcome()).prop_map(|(times, outcome)| Op::Many(times, outcome)),
+        1 => (1..300u16).prop_map(Op::Outage),
         2 => (mode(), proptest::option::of(duration(30_000))).prop_map(|(mode, lasting)| Op::Mode(mode, lasting)),
         1 => config().prop_map(|config| Op::Reconfigure(Box::new(config))),
         1 => Just(Op::Reset),

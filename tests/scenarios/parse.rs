@@ -36,6 +36,7 @@ pub(crate) enum Step {
         outcome: Option<Outcome>,
         lasting: Duration,
         times: u32,
+        apart: Duration,
     },
     /// The clock steps back.
     Clock,
@@ -191,7 +192,7 @@ fn step(number: usize, text: &str, config: Config) -> Result<Line, String> {
     }
     let step = match (verb, &rest[..], result) {
         ("begin", [_, ..], None) => Step::Begin { names: names() },
-        ("call", [], None) => Step::Call { outcome: None, lasting: Duration::ZERO, times: 1 },
+        ("call", [], None) => Step::Call { outcome: None, lasting: Duration::ZERO, times: 1, apart: Duration::ZERO },
         ("call", [], Some(result)) => call(result)?,
         ("clock", [], None) => Step::Clock,
         ("configure", [_, ..], None) => Step::Configure(Box::new(setting(config, &rest.join(" "))?)),
@@ -207,8 +208,12 @@ fn step(number: usize, text: &str, config: Config) -> Result<Line, String> {
     Ok(Line { number, text: text.into(), at, step, expected })
 }
 
-/// `failure`, `success after 2s`, `failure x5`.
+/// `failure`, `success after 2s`, `failure x5`, `failure x5 every 1s`.
 fn call(text: &str) -> Result<Step, String> {
+    let (text, apart) = match text.split_once(" every ") {
+        Some((text, apart)) => (text, duration(apart.trim())?),
+        None => (text, Duration::ZERO),
+    };
     let (text, times) = match text.rsplit_once(" x") {
         Some((text, times)) => (text, times.trim().parse().map_err(|_| "how often?")?),
         None => (text, 1),
@@ -217,7 +222,7 @@ fn call(text: &str) -> Result<Step, String> {
         Some((text, lasting)) => (text, duration(lasting.trim())?),
         None => (text, Duration::ZERO),
     };
-    Ok(Step::Call { outcome: Some(outcome(text.trim())?), lasting, times })
+    Ok(Step::Call { outcome: Some(outcome(text.trim())?), lasting, times, apart })
 }
 
 /// `success`, `ignored`, `failure weight 2 retry_after 7s rate_limited trips`.

@@ -23,6 +23,7 @@ pub(crate) struct Both {
     now: Instant,
     calls: HashMap<String, (Stamp, Permit)>,
     events: tower_breaker::circuit::Events,
+    log: Vec<Event>,
 }
 
 impl Both {
@@ -32,7 +33,8 @@ impl Both {
         let circuit = Circuit::builder("it").config(config).seed(SEED).clock(clock.clone()).build();
         let circuit = circuit.map_err(|error| error.to_string())?;
         let events = circuit.subscribe();
-        let mut both = Self { machine, circuit, clock, now: Instant::ZERO, calls: HashMap::new(), events };
+        let mut both =
+            Self { machine, circuit, clock, now: Instant::ZERO, calls: HashMap::new(), events, log: Vec::new() };
         if mode != Mode::Auto {
             both.set_mode(mode, None, Instant::ZERO);
         }
@@ -81,6 +83,7 @@ impl Both {
             Some(outcome) => permit.record(outcome),
             None => drop(permit),
         }
+        self.compare_events();
         Ok(())
     }
 
@@ -116,12 +119,18 @@ impl Both {
         Err(format!("the two do not agree:\n  machine {machine:?}\n  circuit {circuit:?}"))
     }
 
-    /// Takes the events since this was last asked, from both; they must be equal.
+    /// Takes the events since this was last asked.
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        self.compare_events();
+        std::mem::take(&mut self.log)
+    }
+
+    /// Moves what has happened to the log; both must tell the same.
+    fn compare_events(&mut self) {
         let machine: Vec<_> = std::iter::from_fn(|| self.machine.next_event()).collect();
         let circuit: Vec<_> =
             std::iter::from_fn(|| self.events.try_next()).map(|event| event.expect("none missed")).collect();
         assert_eq!(machine, circuit, "the events of the two hearts");
-        machine
+        self.log.extend(machine);
     }
 }
