@@ -1,0 +1,68 @@
+//! What the command line asks for.
+
+use std::net::SocketAddr;
+
+/// What to do.
+pub(crate) enum Command {
+    /// Be a gateway: the example starts itself twice in this role.
+    Gateway { back_end: SocketAddr, breaker: bool },
+    /// Say how to use the example.
+    Help,
+    /// Run the outage and show it.
+    Show(Options),
+}
+
+/// How to show it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Options {
+    /// One JSON object on stdout at the end; what people read goes to stderr.
+    pub(crate) json: bool,
+    /// A line for each probe too.
+    pub(crate) probes: bool,
+}
+
+pub(crate) const HELP: &str = "\
+Runs one outage past two gateways, one without and one with a circuit breaker, and shows what the breaker changes.
+
+Usage: cargo run --release --example outage [-- OPTIONS]
+
+Options:
+  --json     print one JSON object on stdout at the end; what people read goes to stderr
+  --probes   print a line for each probe too (otherwise failed probes are only counted)
+  --help     print this
+
+Takes about 50 s. Exit code: 0 if every phase behaved, 1 if one did not, 2 if the arguments are wrong.
+The gateways are processes of their own (`--gateway ADDRESS with|without`), so that their memory can be told apart.
+Nothing but loopback is used; it needs about 500 open files.";
+
+impl Command {
+    /// Reads the arguments after the name of the program.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the argument that is not understood.
+    pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut options = Options::default();
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--json" => options.json = true,
+                "--probes" => options.probes = true,
+                "--help" | "-h" => return Ok(Self::Help),
+                "--gateway" => return gateway(args.next(), args.next()),
+                _ => return Err(format!("unknown argument `{arg}`; --help shows those that are known")),
+            }
+        }
+        Ok(Self::Show(options))
+    }
+}
+
+fn gateway(back_end: Option<String>, breaker: Option<String>) -> Result<Command, String> {
+    let back_end =
+        back_end.and_then(|address| address.parse().ok()).ok_or("--gateway needs the address of a back end")?;
+    match breaker.as_deref() {
+        Some("with") => Ok(Command::Gateway { back_end, breaker: true }),
+        Some("without") => Ok(Command::Gateway { back_end, breaker: false }),
+        _ => Err("--gateway needs `with` or `without` after the address".into()),
+    }
+}
