@@ -5,7 +5,6 @@ pub mod circuit;
 pub mod classify;
 pub mod clock;
 pub mod config;
-#[cfg(feature = "http")]
 pub mod guide;
 pub mod machine;
 pub mod observe;

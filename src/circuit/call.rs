@@ -59,7 +59,7 @@ impl Circuit {
         let result = poll_fn(|cx| Permit::guard(&mut permit, || call.as_mut().poll(cx))).await;
         let outcome = Permit::guard(&mut permit, || judge(&result));
         if let Some(permit) = permit {
-            permit.record(outcome);
+            permit.record_result(outcome, result.as_ref());
         }
         result.map_err(CallError::Failed)
     }
@@ -98,7 +98,7 @@ impl Circuit {
             (result, outcome)
         });
         if let Some(permit) = permit {
-            permit.record(outcome);
+            permit.record_result(outcome, result.as_ref());
         }
         result.map_err(CallError::Failed)
     }
@@ -124,11 +124,12 @@ impl<E> From<Rejected> for CallError<E> {
     }
 }
 
-impl<E: fmt::Display> fmt::Display for CallError<E> {
+/// Says only which of the two it is; the rest is in the source, where whoever prints a chain of errors finds it.
+impl<E> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(error) => error.fmt(f),
-            Self::Rejected(rejected) => rejected.fmt(f),
+            Self::Failed(_) => f.pad("the call failed"),
+            Self::Rejected(_) => f.pad("the call was not made"),
         }
     }
 }

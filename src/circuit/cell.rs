@@ -88,7 +88,7 @@ impl Cell {
     /// Adds one, by a single write where the key has not changed; returns what it was.
     ///
     /// A writer that sleeps between its look at the key and its write counts one success for a newer key. That is the
-    /// one inexactness of the closed path, and it can only delay a trip by one call.
+    /// one inexactness of the closed path: a window can be off by one call.
     pub(super) fn increment(&self, key: impl Key) -> Option<u32> {
         let (bits, value) = split(self.0.load(Ordering::Relaxed));
         if bits != key.bits() || value > u32::MAX / 2 {

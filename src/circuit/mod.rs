@@ -21,7 +21,7 @@
 //! ```
 //!
 //! A [`Circuit`] is cheap to clone, and a clone is the same circuit. In the closed state a call touches atomics only: no
-//! lock, no allocation, at most one read of the clock. What is rare (a trip, a probe, the recovery, an operator) takes a
+//! lock, no allocation, one read of the clock, two for a call that is timed. What is rare (a trip, a probe, the recovery, an operator) takes a
 //! lock for as long as it takes to change a few numbers; no code of yours ever runs under it.
 
 mod builder;
@@ -52,6 +52,7 @@ use crate::{
     clock::Sleep,
     config::{Config, ConfigError},
     machine::{RejectReason, Rejection, Snapshot},
+    outcome::Outcome,
     rejected::Rejected,
     state::{Mode, State},
     sync::Arc,
@@ -100,7 +101,12 @@ impl Circuit {
     /// Waits until a call would pass.
     ///
     /// Another caller may be faster, so ask [`Circuit::try_acquire`] next and come back if it refuses. All waiting
-    /// callers are woken together.
+    /// callers are woken together. While a [ramp](crate::config::Ramp) lets a share of the calls pass, it does not wait:
+    /// each attempt has the same chance.
+    ///
+    /// # Panics
+    ///
+    /// Where there is something to wait for, with the default clock and outside a tokio runtime with its timer enabled.
     ///
     /// # Cancel safety
     ///
@@ -113,6 +119,9 @@ impl Circuit {
             waiter.register(cx);
             loop {
                 let Err(rejected) = self.check() else { return Poll::Ready(()) };
+                if self.0.read(|core, _| core.is_ramping()) {
+                    return Poll::Ready(());
+                }
                 let Some(wait) = rejected.retry_after() else { return Poll::Pending };
                 // A millisecond at least, so that a wait of nothing is no busy loop.
                 let deadline = self.0.clock().now().after(wait.max(Duration::from_millis(1)));
@@ -155,13 +164,12 @@ impl Circuit {
         Events::new(self.0.outbox.subscribe())
     }
 
-    /// Sets the mode, for good or for a time.
+    /// Sets the mode, for good or for a time; when the time is over the mode is [`Mode::Auto`], whatever it was before.
     ///
     /// [`Mode::ForcedClosed`] also closes the circuit; the other modes leave the state as it was measured, so that
     /// [`Mode::Auto`] goes on from there.
     pub fn set_mode(&self, mode: Mode, lasting: Option<Duration>) {
-        let now = self.0.clock().now();
-        self.0.change(now, |core| core.set_mode(mode, lasting.map(|lasting| now.after(lasting)), now));
+        self.0.set_mode(mode, lasting);
     }
 
     /// Rejects every call until another mode is set. For a time: [`Circuit::set_mode`].
@@ -194,8 +202,7 @@ impl Circuit {
     /// After it the circuit decides as a new one does. The mode stays, since it is an operator's wish; the ledger stays,
     /// since its numbers only grow.
     pub fn reset(&self) {
-        let now = self.0.clock().now();
-        self.0.change(now, |core| core.reset(now));
+        self.0.reset();
     }
 
     /// Takes other settings while running. The state goes on, and so do the windows that the new rules still look at.
@@ -216,6 +223,22 @@ impl Circuit {
     /// A place among those who are woken by a change.
     pub(crate) fn waiter(&self) -> Waiter {
         Waiter::new(&self.0)
+    }
+
+    /// Runs a step that is no call, such as a look at readiness; if it panics, that is a failed call.
+    pub(crate) fn guard<T>(&self, step: impl FnOnce() -> T) -> T {
+        struct Guard<'a>(&'a Circuit);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                if let Ok(permit) = self.0.try_acquire() {
+                    permit.record(Outcome::failure());
+                }
+            }
+        }
+        let guard = Guard(self);
+        let result = step();
+        std::mem::forget(guard);
+        result
     }
 
     /// A rejection that the service makes because what is below it is not ready; it is counted.

@@ -2,7 +2,12 @@
 
 use std::{fmt, mem};
 
-use crate::{circuit::Shared, machine::Stamp, outcome::Outcome, sync::Arc};
+use crate::{
+    circuit::Shared,
+    machine::{Ended, Stamp},
+    outcome::Outcome,
+    sync::Arc,
+};
 
 /// Leave for one call. It ends with [`Permit::record`], or as cancelled when it is dropped.
 ///
@@ -13,18 +18,24 @@ pub struct Permit {
     circuit: Arc<Shared>,
     /// invariant: some until the permit is settled.
     stamp: Option<Stamp>,
-    /// Whether the thread was panicking already, so that a drop during cleanup is no failure.
-    panicking: bool,
+    /// Whether a panic of the thread is taken for one of the call: not if the thread was panicking already, and not where
+    /// [`Permit::guard`] sees the panics of the call itself.
+    watches_thread: bool,
 }
 
 impl Permit {
     pub(super) fn new(circuit: Arc<Shared>, stamp: Stamp) -> Self {
-        Self { circuit, stamp: Some(stamp), panicking: std::thread::panicking() }
+        Self { circuit, stamp: Some(stamp), watches_thread: !std::thread::panicking() }
     }
 
     /// Ends the call with its outcome.
     pub fn record(mut self, outcome: impl Into<Outcome>) {
-        self.settle(Some(outcome.into()));
+        self.settle(Ended::With(outcome.into()));
+    }
+
+    /// Ends the call with the outcome of its result; only an `Ok` is an answer of the dependency.
+    pub(crate) fn record_result<T, E>(mut self, outcome: Outcome, result: Result<&T, &E>) {
+        self.settle(if result.is_ok() { Ended::With(outcome) } else { Ended::Unanswered(outcome) });
     }
 
     /// Reports whether this call is a probe, whose result decides over a half-open circuit.
@@ -47,23 +58,26 @@ impl Permit {
                 }
             }
         }
+        if let Some(permit) = place {
+            permit.watches_thread = false;
+        }
         let guard = Guard(place);
         let result = step();
         mem::forget(guard);
         result
     }
 
-    fn settle(&mut self, outcome: Option<Outcome>) {
+    fn settle(&mut self, ended: Ended) {
         if let Some(stamp) = self.stamp.take() {
-            self.circuit.settle(stamp, outcome);
+            self.circuit.settle(stamp, ended);
         }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let broken = !self.panicking && std::thread::panicking();
-        self.settle(broken.then(Outcome::failure));
+        let broken = self.watches_thread && std::thread::panicking();
+        self.settle(if broken { Ended::With(Outcome::failure()) } else { Ended::Dropped });
     }
 }
 

@@ -45,6 +45,11 @@ impl Place {
     }
 }
 
+/// A sum that is below zero for an instant, since what leaves was subtracted before it was added, is zero.
+fn at_most(sum: u32, most: u32) -> u64 {
+    if sum > most { 0 } else { sum.into() }
+}
+
 impl Ring {
     pub(super) fn new(calls: u32) -> Self {
         Self {
@@ -77,8 +82,8 @@ impl Ring {
     pub(super) fn totals(&self, epoch: Epoch) -> Totals {
         Totals {
             calls: self.counted.get(epoch).min(self.len()).into(),
-            failures: self.failures.get(epoch).into(),
-            slow: self.slow.get(epoch).into(),
+            failures: at_most(self.failures.get(epoch), self.len() * 10_000),
+            slow: at_most(self.slow.get(epoch), self.len()),
         }
     }
 

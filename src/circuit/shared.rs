@@ -1,6 +1,6 @@
 //! What all clones of a circuit share: the fast path in atomics, the phases behind a lock.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::{
     circuit::{
@@ -14,11 +14,10 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     machine::{
-        Core, Counts, Finished, Kind, Ledger, Line, Reason, RejectReason, Rejection, Rules, Snapshot, Stamp, Vitals,
-        WindowSnapshot,
+        Core, Counts, Ended, Finished, Kind, Ledger, Line, Reason, RejectReason, Rejection, Rules, Snapshot, Stamp,
+        Vitals, WindowSnapshot,
     },
     observe::Observer,
-    outcome::Outcome,
     rejected::Rejected,
     state::{Mode, State},
     sync::{
@@ -152,18 +151,18 @@ impl Shared {
         answer.map_err(|rejection| self.rejected(rejection))
     }
 
-    /// Takes the end of a call; `outcome` is none if it was dropped.
-    pub(super) fn settle(&self, stamp: Stamp, outcome: Option<Outcome>) {
+    /// Takes the end of a call.
+    pub(super) fn settle(&self, stamp: Stamp, ended: Ended) {
         if stamp.kind == Kind::Uncounted {
             return;
         }
         let live = self.live.load();
         let needs_time = stamp.started.is_some() || live.tally.rules().success_needs_time();
-        let plain = !needs_time && !outcome.is_some_and(|outcome| outcome.is_failure());
+        let plain = !needs_time && !ended.is_failure();
         // Where no rule needs the time, a success takes none.
         let now = if plain { Instant::ZERO } else { self.clock.now() };
         let took = stamp.started.map(|started| now.since(started));
-        let finished = Finished::new(&live.config, outcome, took);
+        let finished = Finished::new(&live.config, ended, took);
         let in_time = match stamp.kind {
             Kind::Counted => self.still_counts(&stamp),
             Kind::Shadow | Kind::Uncounted => true,
@@ -239,10 +238,27 @@ impl Shared {
         result
     }
 
+    /// Changes what an operator may change. Whoever waits looks again, whether or not it was an event.
+    fn operate(&self, operate: impl FnOnce(&mut Core, Instant)) {
+        let now = self.clock.now();
+        self.change(now, |core| operate(core, now));
+        self.waiters.wake_all();
+    }
+
+    pub(super) fn set_mode(&self, mode: Mode, lasting: Option<Duration>) {
+        self.operate(|core, now| core.set_mode(mode, lasting.map(|lasting| now.after(lasting)), now));
+    }
+
+    pub(super) fn reset(&self) {
+        self.operate(|core, now| {
+            core.reset(now);
+            self.live.load().tally.forget_latency();
+        });
+    }
+
     pub(super) fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
         config.check()?;
-        let now = self.clock.now();
-        self.change(now, |core| {
+        self.operate(|core, now| {
             core.reconfigure(config);
             let rules = Rules::new(&config, !self.rules.is_empty());
             let tally = self.live.load().tally.with_rules(rules, core.closed_epoch(), now);
@@ -256,11 +272,12 @@ impl Shared {
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
+        // The clock is the user's and is not read under the lock. A transition that comes before the lock is dated later
+        // than this; durations saturate.
+        let now = self.clock.now();
         let core = self.core.lock();
         let live = self.live.load();
         let ledger = Ledger::read(|line| self.ledger[line as usize].load(Ordering::Relaxed));
-        // Read under the lock, so that no transition falls between the numbers.
-        let now = self.clock.now();
         Snapshot::new(&core, live.tally.rules(), &live.tally.of(core.closed_epoch()), ledger, now)
     }
 
@@ -287,6 +304,6 @@ impl Shared {
 /// Takes no lock, so that a circuit can be printed anywhere.
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Circuit").field("name", &self.name).field("word", &self.word).finish_non_exhaustive()
+        f.debug_struct("Circuit").field("name", &self.name).field("word", &self.word.load()).finish_non_exhaustive()
     }
 }

@@ -122,6 +122,12 @@ impl Tally {
         due.load(Ordering::Relaxed) && due.swap(false, Ordering::Relaxed)
     }
 
+    /// Forgets the usual latency, which a new phase does not.
+    pub(super) fn forget_latency(&self) {
+        self.counts.latency.store(0, Ordering::Relaxed);
+        self.counts.sample_due.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn usual_latency(&self) -> Option<Duration> {
         let latency = self.counts.latency.load(Ordering::Relaxed);
         (latency > 0).then(|| Duration::from_nanos(latency))
@@ -174,11 +180,15 @@ impl Tally {
             net.update(epoch, |net| net.saturating_add(failure.units()));
         }
         if self.rules.counts_run && !failure.is_rate_limited() {
+            let begin = || run_began.store(now.as_nanos(), Ordering::Relaxed);
+            // Before the update, so that whoever sees the run sees when it began; and after it, should a success have ended
+            // an older run in between.
             if run.get(epoch) == 0 {
-                // Relaxed: made visible by the update of the run.
-                run_began.store(now.as_nanos(), Ordering::Relaxed);
+                begin();
             }
-            run.update(epoch, |run| run.saturating_add(failure.units()));
+            if run.update(epoch, |run| run.saturating_add(failure.units())) == Some(0) {
+                begin();
+            }
         }
     }
 

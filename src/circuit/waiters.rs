@@ -1,6 +1,9 @@
 //! Tasks that wait for a circuit to change.
 
-use std::task::{Context, Waker};
+use std::{
+    collections::BTreeMap,
+    task::{Context, Waker},
+};
 
 use crate::{
     circuit::Shared,
@@ -14,14 +17,14 @@ pub(super) struct Waiters(Mutex<List>);
 #[derive(Debug, Default)]
 struct List {
     next: u64,
-    wakers: Vec<(u64, Waker)>,
+    wakers: BTreeMap<u64, Waker>,
 }
 
 impl Waiters {
     /// Wakes everybody once. Called after the change is visible, outside every lock.
     pub(super) fn wake_all(&self) {
         let wakers = std::mem::take(&mut self.0.lock().wakers);
-        wakers.into_iter().for_each(|(_, waker)| waker.wake());
+        wakers.into_values().for_each(Waker::wake);
     }
 }
 
@@ -46,28 +49,16 @@ impl Waiter {
     ///
     /// So look at the circuit *after* it, not before.
     pub(crate) fn register(&self, cx: &Context<'_>) {
-        let mut waker = cx.waker().clone();
-        let mut list = self.circuit.waiters.0.lock();
-        match list.wakers.iter_mut().find(|(id, _)| *id == self.id) {
-            Some((_, old)) => std::mem::swap(old, &mut waker),
-            None => {
-                list.wakers.push((self.id, waker));
-                return;
-            }
-        }
-        // The old waker is dropped outside the lock: its owner's code may run.
-        drop(list);
+        // A waker is cloned and dropped outside the lock: its owner's code may run.
+        let waker = cx.waker().clone();
+        let old = self.circuit.waiters.0.lock().wakers.insert(self.id, waker);
+        drop(old);
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        // As above, outside the lock.
-        let waker = {
-            let mut list = self.circuit.waiters.0.lock();
-            let at = list.wakers.iter().position(|(id, _)| *id == self.id);
-            at.map(|at| list.wakers.swap_remove(at))
-        };
+        let waker = self.circuit.waiters.0.lock().wakers.remove(&self.id);
         drop(waker);
     }
 }

@@ -1,5 +1,7 @@
 //! The one word that every call reads first.
 
+use std::fmt;
+
 use crate::{
     machine::Core,
     state::{Mode, State},
@@ -13,7 +15,7 @@ use crate::{
 /// |---|---|
 /// | 0–1 | [`Lane`] |
 /// | 2–63 | number of the phase |
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(u64);
 
 /// What a call must do to be answered.
@@ -56,6 +58,12 @@ impl Word {
 
     pub(super) fn epoch(self) -> u64 {
         self.0 >> EPOCH_SHIFT
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Word").field("lane", &self.lane()).field("epoch", &self.epoch()).finish()
     }
 }
 

@@ -14,9 +14,8 @@ pub(super) fn classify<E: 'static>(error: &E) -> Outcome {
 /// The error as one that can be walked, if it is boxed.
 ///
 /// A bound `E: Error` is of no use, since `BoxError` is no `Error`; so boxes are found by their type.
-pub(super) fn as_dyn<E: 'static>(error: &E) -> Option<&(dyn Error + 'static)> {
-    let any: &dyn Any = error;
-    any.downcast_ref::<BoxError>().map(|boxed| &**boxed as &(dyn Error + 'static))
+pub(super) fn as_dyn(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    error.downcast_ref::<BoxError>().map(|boxed| &**boxed as &(dyn Error + 'static))
 }
 
 /// Whether the call was not made, by our own doing: it says nothing about the dependency.
@@ -25,7 +24,7 @@ fn is_local<E: 'static>(error: &E) -> bool {
     if any.is::<Rejected>() || any.is::<Overloaded>() {
         return true;
     }
-    let mut next = as_dyn(error);
+    let mut next = as_dyn(any);
     while let Some(error) = next {
         if error.is::<Rejected>() || error.is::<Overloaded>() {
             return true;

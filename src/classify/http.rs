@@ -1,6 +1,6 @@
 //! What an HTTP response means.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, Response, StatusCode};
 
@@ -12,7 +12,7 @@ use crate::outcome::{Failure, Outcome};
 /// | result | meaning |
 /// |---|---|
 /// | 1xx, 2xx, 3xx | success |
-/// | 408, and 5xx but 501 and 505 | failure, with its `Retry-After` |
+/// | 408, and 5xx but 501 and 505, and what is no valid status (600 to 999, RFC 9110 section 15) | failure, with its `Retry-After` |
 /// | 429 | failure for the rates, not for a run; with its `Retry-After` |
 /// | other 4xx, 501, 505 | ignored: the caller's mistake, not the dependency's health |
 /// | an error | failure (timeouts, refused connections, broken bodies) |
@@ -32,57 +32,54 @@ use crate::outcome::{Failure, Outcome};
 /// assert_eq!(classify(&status(502)), Outcome::Ignored);
 /// assert!(classify(&status(500)).is_failure());
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[must_use = "a classifier does nothing until a layer has it"]
 pub struct HttpClassifier {
-    failures: StatusSet,
-    ignored: StatusSet,
+    /// None for the table above. Behind a pointer, since a classifier goes along with each call.
+    table: Option<Arc<Table>>,
 }
 
 impl HttpClassifier {
     /// Returns the classifier of the table above.
     pub const fn new() -> Self {
-        let mut failures = StatusSet::new();
-        let mut ignored = StatusSet::new();
-        let mut code = 400;
-        while code < 600 {
-            let is_failure = code == 408 || code == 429 || (code >= 500 && code != 501 && code != 505);
-            if is_failure {
-                failures = failures.with(code);
-            } else {
-                ignored = ignored.with(code);
-            }
-            code += 1;
-        }
-        Self { failures, ignored }
+        Self { table: None }
     }
 
     /// Makes a status a failure. 429 stays apart: it is no part of a run.
-    pub const fn failure(self, status: StatusCode) -> Self {
-        let code = status.as_u16();
-        Self { failures: self.failures.with(code), ignored: self.ignored.without(code) }
+    pub fn failure(self, status: StatusCode) -> Self {
+        self.with(status, true, false)
     }
 
     /// Makes a status a success.
-    pub const fn success(self, status: StatusCode) -> Self {
-        let code = status.as_u16();
-        Self { failures: self.failures.without(code), ignored: self.ignored.without(code) }
+    pub fn success(self, status: StatusCode) -> Self {
+        self.with(status, false, false)
     }
 
     /// Makes a status say nothing.
-    pub const fn ignore(self, status: StatusCode) -> Self {
-        let code = status.as_u16();
-        Self { failures: self.failures.without(code), ignored: self.ignored.with(code) }
+    pub fn ignore(self, status: StatusCode) -> Self {
+        self.with(status, false, true)
+    }
+
+    fn with(self, status: StatusCode, failure: bool, ignored: bool) -> Self {
+        let mut table = *self.table();
+        table.failures.set(status.as_u16(), failure);
+        table.ignored.set(status.as_u16(), ignored);
+        Self { table: Some(Arc::new(table)) }
+    }
+
+    fn table(&self) -> &Table {
+        self.table.as_deref().unwrap_or(&STANDARD)
     }
 
     /// Returns what a response head means.
     #[must_use]
     pub fn classify_head(&self, status: StatusCode, headers: &HeaderMap) -> Outcome {
         let code = status.as_u16();
-        if self.ignored.has(code) {
+        let Table { failures, ignored } = self.table();
+        if ignored.has(code) {
             return Outcome::Ignored;
         }
-        if !self.failures.has(code) {
+        if !failures.has(code) {
             return Outcome::Success;
         }
         let mut failure = Failure::new();
@@ -93,12 +90,6 @@ impl HttpClassifier {
             failure = failure.rate_limited();
         }
         failure.into()
-    }
-}
-
-impl Default for HttpClassifier {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -113,7 +104,31 @@ impl<B, E: 'static> Classifier<Response<B>, E> for HttpClassifier {
 
 impl fmt::Debug for HttpClassifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpClassifier").field("failures", &self.failures).field("ignored", &self.ignored).finish()
+        let Table { failures, ignored } = self.table();
+        f.debug_struct("HttpClassifier").field("failures", failures).field("ignored", ignored).finish()
+    }
+}
+
+/// Which statuses are failures, and which say nothing; the others are successes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Table {
+    failures: StatusSet,
+    ignored: StatusSet,
+}
+
+static STANDARD: Table = Table::standard();
+
+impl Table {
+    const fn standard() -> Self {
+        let mut table = Self { failures: StatusSet([0; 16]), ignored: StatusSet([0; 16]) };
+        let mut code = 400;
+        while code < 1_000 {
+            let failure = code == 408 || code == 429 || (code >= 500 && code != 501 && code != 505);
+            table.failures.set(code, failure);
+            table.ignored.set(code, !failure);
+            code += 1;
+        }
+        table
     }
 }
 
@@ -122,18 +137,9 @@ impl fmt::Debug for HttpClassifier {
 struct StatusSet([u64; 16]);
 
 impl StatusSet {
-    const fn new() -> Self {
-        Self([0; 16])
-    }
-
-    const fn with(mut self, code: u16) -> Self {
-        self.0[code as usize / 64 % 16] |= 1 << (code % 64);
-        self
-    }
-
-    const fn without(mut self, code: u16) -> Self {
-        self.0[code as usize / 64 % 16] &= !(1 << (code % 64));
-        self
+    const fn set(&mut self, code: u16, member: bool) {
+        let (word, bit) = (code as usize / 64 % 16, 1 << (code % 64));
+        self.0[word] = if member { self.0[word] | bit } else { self.0[word] & !bit };
     }
 
     const fn has(&self, code: u16) -> bool {
@@ -158,7 +164,7 @@ mod tests {
             let outcome = HttpClassifier::new().classify_head(status, &HeaderMap::new());
             let expected = match code {
                 429 => Outcome::Failure(Failure::new().rate_limited()),
-                408 | 500 | 502..=504 | 506..=599 => Outcome::failure(),
+                408 | 500 | 502..=504 | 506..=999 => Outcome::failure(),
                 400..=499 | 501 | 505 => Outcome::Ignored,
                 _ => Outcome::Success,
             };

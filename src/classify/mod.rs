@@ -1,7 +1,7 @@
 //! What a result means for the circuit: the one place where a 404 and a 503 part ways.
 //!
 //! A [`Classifier`] looks at a response or an error and says whether it is a success, a failure, or nothing at all.
-//! [`HttpClassifier`] knows HTTP, [`ErrorsAsFailures`] fits any service, [`classify_fn`] and [`http_fn`] make one from a
+//! `HttpClassifier` knows HTTP, [`ErrorsAsFailures`] fits any service, [`classify_fn`] and `http_fn` make one from a
 //! closure. See the [chapter on classification](crate::guide::classify).
 
 mod chain;
@@ -24,7 +24,7 @@ use crate::outcome::Outcome;
 
 /// Decides what the result of a call means for the circuit.
 ///
-/// It is asked once for each call that was made, when the response head is there or the call has failed; the readiness
+/// A layer clones it for each call, so it must be `Clone` there. It is asked once for each call that was made, when the response head is there or the call has failed; the readiness
 /// error of an inner service is put to it too.
 ///
 /// ```
@@ -82,7 +82,7 @@ impl<Res, Err: 'static> Classifier<Res, Err> for ErrorsAsFailures {
 
 /// Makes a classifier from a closure over the result.
 ///
-/// Its arguments need types: `|result: Result<&Response, &Error>| …`. For HTTP, [`http_fn`] needs none.
+/// Its arguments need types: `|result: Result<&Response, &Error>| …`. For HTTP, `http_fn` needs none.
 pub fn classify_fn<F>(classify: F) -> ClassifyFn<F> {
     ClassifyFn { classify }
 }

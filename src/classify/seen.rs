@@ -1,6 +1,10 @@
 //! A closure over an HTTP result that needs no type annotations.
 
-use std::{any::type_name, error::Error, fmt};
+use std::{
+    any::{Any, type_name},
+    error::Error,
+    fmt,
+};
 
 use http::{Extensions, HeaderMap, Response, StatusCode};
 
@@ -41,7 +45,7 @@ where
         let default = HttpClassifier::new().classify(result);
         let (head, error) = match result {
             Ok(response) => (Some((response.status(), response.headers(), response.extensions())), None),
-            Err(error) => (None, chain::as_dyn(error)),
+            Err(error) => (None, Some(error as &dyn Any)),
         };
         (self.classify)(&Seen { head, error, default })
     }
@@ -57,7 +61,7 @@ impl<F> fmt::Debug for HttpFn<F> {
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     head: Option<(StatusCode, &'a HeaderMap, &'a Extensions)>,
-    error: Option<&'a (dyn Error + 'static)>,
+    error: Option<&'a dyn Any>,
     default: Outcome,
 }
 
@@ -92,12 +96,16 @@ impl<'a> Seen<'a> {
         self.head.is_none()
     }
 
-    /// Finds an error of type `T` in a boxed error or in its chain of sources.
+    /// Finds an error of type `T`: the error itself, or one in a boxed error and its chain of sources.
     ///
-    /// Only boxed errors can be walked, as every tower layer makes them; an unboxed one is a failure by default.
+    /// Only boxed errors can be walked, as every tower layer makes them.
     #[must_use]
     pub fn find_error<T: Error + 'static>(&self) -> Option<&'a T> {
-        let mut next = self.error;
+        let error = self.error?;
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        let mut next = chain::as_dyn(error);
         while let Some(error) = next {
             if let Some(found) = error.downcast_ref() {
                 return Some(found);

@@ -41,15 +41,18 @@ impl ManualClock {
 
     /// Moves the clock on and wakes whoever sleeps until then.
     pub fn advance(&self, by: Duration) {
-        let now = self.now().after(by);
-        self.set(now);
+        self.change(|now| now.after(by));
     }
 
     /// Sets the clock, forward or back, and wakes whoever sleeps until then.
     pub fn set(&self, now: Instant) {
+        self.change(|_| now);
+    }
+
+    fn change(&self, change: impl FnOnce(Instant) -> Instant) {
         let sleepers = {
             let mut state = self.0.lock();
-            state.now = now;
+            state.now = change(state.now);
             std::mem::take(&mut state.sleepers)
         };
         sleepers.into_iter().for_each(Waker::wake);
@@ -64,11 +67,14 @@ impl Clock for ManualClock {
     fn sleep_until(&self, deadline: Instant) -> Sleep {
         let clock = self.clone();
         Box::pin(poll_fn(move |cx| {
+            let waker = cx.waker().clone();
             let mut state = clock.0.lock();
             if state.now >= deadline {
                 return Poll::Ready(());
             }
-            state.sleepers.push(cx.waker().clone());
+            if !state.sleepers.iter().any(|sleeper| sleeper.will_wake(&waker)) {
+                state.sleepers.push(waker);
+            }
             Poll::Pending
         }))
     }

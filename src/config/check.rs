@@ -125,8 +125,9 @@ impl Check {
     fn evidence(&mut self, evidence: Evidence) {
         let Evidence { useless, tolerated, false_opens, floor, persistence } = evidence;
         self.within("evidence.useless", useless, 0.01, 0.99);
-        if !(tolerated >= 0.001 && tolerated < useless) {
-            self.fault("evidence.tolerated", tolerated, "from 0.001 to below `evidence.useless`");
+        // Nearer to each other than this, chance explains everything and nothing opens.
+        if !(tolerated >= 0.001 && tolerated <= 0.9 * useless) {
+            self.fault("evidence.tolerated", tolerated, "from 0.001 to nine tenths of `evidence.useless`");
         }
         self.within("evidence.false_opens", false_opens, 1e-9, 0.5);
         self.within("evidence.floor", floor, 1, MANY);

@@ -179,12 +179,12 @@ impl FailureCount {
 #[non_exhaustive]
 #[must_use = "a rule does nothing until it is put into a config"]
 pub struct Evidence {
-    /// The share of failures from which on the dependency is not worth calling: above `tolerated`, below 1. Default:
+    /// The share of failures from which on the dependency is not worth calling: 0.01 to 0.99. Default:
     /// 2/3, since retries hide less. Lower it where a fallback is worth more than a retry.
     pub useless: f64,
-    /// The share of failures that must not open it: above 0, below `useless`. Default: 0.3.
+    /// The share of failures that must not open it: 0.001 to nine tenths of `useless`. Default: 0.3.
     pub tolerated: f64,
-    /// The share of calls that may be lost to false opens: above 0, below 1. Default: 0.005.
+    /// The share of calls that may be lost to false opens: 0.000000001 to 0.5. Default: 0.005.
     pub false_opens: f64,
     /// The least number of net failures: 1 to 1,000,000. Default: 3.
     pub floor: u32,

@@ -14,7 +14,6 @@ use crate::{
         snapshot::History,
         stamp::{Finished, Kind, Stamp},
     },
-    outcome::Outcome,
     rng::Rng,
     state::{Mode, State},
     time::Instant,
@@ -35,8 +34,6 @@ pub(crate) struct Outage {
     /// The usual traffic before it, calls per second, zero if unknown.
     pub(crate) traffic: f64,
     pub(crate) usual_latency: Option<Duration>,
-    /// How long the first good probe took: all that is known of the latency at a cold start.
-    pub(crate) first_answer: Option<Duration>,
     /// How often it has been opened again since.
     pub(crate) failed_probes: u32,
     /// How often the dependency has failed again soon after it had come back.
@@ -46,7 +43,7 @@ pub(crate) struct Outage {
 impl Outage {
     pub(crate) fn begin(vitals: Vitals, relapses: u32, now: Instant) -> Self {
         let Vitals { traffic, usual_latency } = vitals;
-        Self { since: now, traffic, usual_latency, first_answer: None, failed_probes: 0, relapses }
+        Self { since: now, traffic, usual_latency, failed_probes: 0, relapses }
     }
 }
 
@@ -163,6 +160,11 @@ impl Core {
         self.would_admit(now)
     }
 
+    /// Reports whether a share of the calls passes: then whoever waits for leave must try, or no share is had.
+    pub(crate) fn is_ramping(&self) -> bool {
+        matches!(&self.phase, Phase::Recovering(recovering) if recovering.is_ramp())
+    }
+
     /// Answers as [`Core::admit`] would, and changes nothing.
     pub(crate) fn would_admit(&self, now: Instant) -> Result<(), Rejection> {
         match self.effective_mode(now) {
@@ -201,9 +203,6 @@ impl Core {
                 let Some(verdict) = half_open.settle(&self.config.half_open, id, finished.answer(), now) else {
                     return false;
                 };
-                if let (Some(outage), Some(Outcome::Success)) = (&mut self.outage, finished.outcome) {
-                    outage.first_answer = outage.first_answer.or(finished.took);
-                }
                 self.follow(verdict, finished.hint(), now);
             }
             (Phase::Recovering(recovering), Kind::Recovering(lease)) => {

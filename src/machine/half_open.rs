@@ -21,7 +21,7 @@ pub(crate) struct HalfOpen {
 /// What a probe has shown.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
-    /// It was dropped early, which shows nothing.
+    /// It was dropped early or never made, which shows nothing.
     Cancelled,
     /// It failed or was slow.
     Failed(Reason),
@@ -94,6 +94,10 @@ impl HalfOpen {
             Answer::Failed(reason) => self.failed(settings.verdict, reason),
             Answer::Ignored => {
                 self.ignored += 1;
+                if settings.ignored_as_alive > 0 {
+                    // A step towards a success.
+                    self.stalled = (self.leases.live() > 0).then_some(now);
+                }
                 if settings.ignored_as_alive == 0 || self.ignored < settings.ignored_as_alive {
                     return Some(Verdict::Wait);
                 }

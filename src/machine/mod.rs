@@ -52,7 +52,7 @@ pub(crate) use self::{
     core::{Core, Vitals},
     rules::{Counts, Rules, traffic},
     snapshot::Line,
-    stamp::{Finished, Kind},
+    stamp::{Ended, Finished, Kind},
     tally::{Counted, averaged, sampled},
 };
 pub use self::{
@@ -120,7 +120,8 @@ impl Machine {
     /// Takes the end of a call: its outcome, or none if it was dropped.
     pub fn settle(&mut self, stamp: Stamp, outcome: Option<Outcome>, now: Instant) {
         let took = stamp.started.map(|started| now.since(started));
-        let finished = Finished::new(self.core.config(), outcome, took);
+        let ended = outcome.map_or(Ended::Dropped, Ended::With);
+        let finished = Finished::new(self.core.config(), ended, took);
         let epoch = self.core.epoch();
         let in_time = match stamp.kind {
             Kind::Uncounted => return,
@@ -152,6 +153,7 @@ impl Machine {
     pub fn reset(&mut self, now: Instant) {
         let epoch = self.core.epoch();
         self.core.reset(now);
+        self.tally.forget_latency();
         self.follow(epoch, now);
     }
 

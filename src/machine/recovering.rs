@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    config::{Ramp, RecoveryWindow},
+    config::{HalfOpen, Ramp, RecoveryWindow},
     machine::{Outage, Reason, core::UNKNOWN_WAIT, lease::Leases, ramp::RampGate, rules::whole, tally::averaged},
     time::{Instant, nanos},
 };
@@ -20,6 +20,9 @@ pub(crate) struct Recovering {
     /// The calls under way. One whose lease ends is a failure: a recovery has no longest time of its own.
     leases: Leases,
     lease: Duration,
+    /// How many ignored answers in a row are as good as a success, zero for none, and how many there have been.
+    as_alive: u32,
+    ignored: u32,
     gate: Gate,
 }
 
@@ -43,6 +46,10 @@ pub(crate) enum End {
     Failed {
         units: u32,
     },
+    /// The dependency answered, and the answer says nothing.
+    Ignored {
+        took: Duration,
+    },
     Nothing,
     /// Succeeded, but took longer than a call may.
     Slow,
@@ -54,18 +61,17 @@ pub(crate) enum End {
 }
 
 impl Recovering {
-    /// `lease` is after which time a call without an answer counts as failed.
-    pub(crate) fn ramp(ramp: Ramp, lease: Duration, now: Instant) -> Self {
-        Self::new(ramp.tolerance, lease, Gate::Ramp(RampGate::new(ramp, now)))
+    pub(crate) fn ramp(ramp: Ramp, half_open: &HalfOpen, now: Instant) -> Self {
+        Self::new(ramp.tolerance, half_open, Gate::Ramp(RampGate::new(ramp, now)))
     }
 
-    /// `lease` is after which time a call without an answer counts as failed.
-    pub(crate) fn window(window: RecoveryWindow, outage: &Outage, lease: Duration, now: Instant) -> Self {
-        Self::new(window.tolerance, lease, Gate::Window(WindowGate::new(window, outage, now)))
+    pub(crate) fn window(window: RecoveryWindow, outage: &Outage, half_open: &HalfOpen, now: Instant) -> Self {
+        Self::new(window.tolerance, half_open, Gate::Window(WindowGate::new(window, outage, now)))
     }
 
-    fn new(tolerance: u32, lease: Duration, gate: Gate) -> Self {
-        Self { net: 0, tolerance, leases: Leases::default(), lease, gate }
+    fn new(tolerance: u32, half_open: &HalfOpen, gate: Gate) -> Self {
+        let HalfOpen { probe_timeout: lease, ignored_as_alive: as_alive, .. } = *half_open;
+        Self { net: 0, tolerance, leases: Leases::default(), lease, as_alive, ignored: 0, gate }
     }
 
     /// What is due without another answer: leases may be over, or the ramp.
@@ -111,16 +117,24 @@ impl Recovering {
             End::Nothing => Step::Stay,
             End::Slow => self.slow(),
             End::Tripped => Step::Fall(Reason::Demanded),
-            End::Succeeded { took } => {
-                self.net = self.net.saturating_sub(RELIEF);
-                match &mut self.gate {
-                    Gate::Ramp(ramp) if ramp.is_over(now) => Step::Done,
-                    Gate::Ramp(_) => Step::Stay,
-                    Gate::Window(window) => window.succeeded(took, now),
-                }
+            End::Ignored { took } => {
+                self.ignored += 1;
+                let alive = self.as_alive > 0 && self.ignored >= self.as_alive;
+                if alive { self.succeeded(took, now) } else { Step::Stay }
             }
+            End::Succeeded { took } => self.succeeded(took, now),
         };
         (true, step)
+    }
+
+    fn succeeded(&mut self, took: Duration, now: Instant) -> Step {
+        self.net = self.net.saturating_sub(RELIEF);
+        self.ignored = 0;
+        match &mut self.gate {
+            Gate::Ramp(ramp) if ramp.is_over(now) => Step::Done,
+            Gate::Ramp(_) => Step::Stay,
+            Gate::Window(window) => window.succeeded(took, now),
+        }
     }
 
     /// After which time it is worth coming back.
@@ -135,6 +149,10 @@ impl Recovering {
             Gate::Ramp(ramp) => ramp.got_far(now),
             Gate::Window(window) => window.got_far,
         }
+    }
+
+    pub(crate) fn is_ramp(&self) -> bool {
+        matches!(self.gate, Gate::Ramp(_))
     }
 
     /// How many calls are under way.
@@ -160,6 +178,7 @@ impl Recovering {
     }
 
     fn failed(&mut self, calls: u32, units: u32) -> Step {
+        self.ignored = 0;
         if let Gate::Window(window) = &mut self.gate {
             window.failed(calls);
         }
@@ -180,12 +199,14 @@ struct WindowGate {
     /// How many calls may be under way.
     limit: u32,
     /// The limit at which the window is full: two plus three times the usual number of calls under way (by Little's law
-    /// the traffic times the latency), and more where that no longer fits.
-    full: f64,
+    /// the traffic times the latency), and more where that no longer fits. None where nothing usual is known, as in a
+    /// slow start: then the window is full as long as it is wide enough for all who come.
+    full: Option<f64>,
     grown_at: Instant,
     usual_latency: Option<Duration>,
-    /// The latency of successes during the recovery, nanoseconds.
+    /// The latency of successes during the recovery, nanoseconds, and the shortest of them.
     latency: u64,
+    shortest: u64,
     /// Since when the window has been full.
     full_since: Option<Instant>,
     /// When the full window last rejected a call.
@@ -196,13 +217,14 @@ struct WindowGate {
 
 impl WindowGate {
     fn new(window: RecoveryWindow, outage: &Outage, now: Instant) -> Self {
-        let usual = outage.traffic * outage.usual_latency.unwrap_or_default().as_secs_f64();
+        let usual = outage.usual_latency.map(|latency| outage.traffic * latency.as_secs_f64());
         let mut gate = Self {
             limit: 2,
-            full: 2.0 + 3.0 * usual.min(1e6),
+            full: usual.map(|usual| 2.0 + 3.0 * usual.min(1e6)),
             grown_at: now,
-            usual_latency: outage.usual_latency.or(outage.first_answer),
+            usual_latency: outage.usual_latency,
             latency: 0,
+            shortest: u64::MAX,
             full_since: None,
             rejected_at: None,
             got_far: false,
@@ -213,12 +235,12 @@ impl WindowGate {
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped in the same line")]
-    fn full(&self) -> u32 {
-        self.full.clamp(2.0, 1e7) as u32
+    fn full(&self) -> Option<u32> {
+        self.full.map(|full| full.clamp(2.0, 1e7) as u32)
     }
 
     fn mark_full(&mut self, now: Instant) {
-        if self.limit >= self.full() {
+        if self.full().is_none_or(|full| self.limit >= full) {
             self.full_since.get_or_insert(now);
         } else {
             self.full_since = None;
@@ -233,7 +255,7 @@ impl WindowGate {
             self.rejected_at = Some(now);
             // A latency that has grown for good must not hold it here for ever: 2 % a second while it binds.
             let bound_for = now.since(self.grown_at).as_secs_f64().min(1.0);
-            self.full *= 1.02f64.powf(bound_for);
+            self.full = self.full.map(|full| full * 1.02f64.powf(bound_for));
         }
         self.grown_at = now;
         false
@@ -242,16 +264,21 @@ impl WindowGate {
     /// Shrinks by one for each call.
     fn failed(&mut self, calls: u32) {
         self.limit = self.limit.saturating_sub(calls).max(1);
-        if self.limit < self.full() {
+        if self.full().is_none_or(|full| self.limit < full) {
             self.full_since = None;
         }
     }
 
     fn succeeded(&mut self, took: Duration, now: Instant) -> Step {
         self.latency = averaged(self.latency, took);
-        let full = self.full();
-        self.limit = (self.limit + 1).min(full.max(self.limit));
-        self.got_far |= self.limit > full / 2;
+        self.shortest = self.shortest.min(nanos(took).max(1));
+        match self.full() {
+            Some(full) => self.limit = (self.limit + 1).min(full.max(self.limit)),
+            // Nothing bounds it but a queue at the dependency, which shows in the latency.
+            None if self.latency <= self.shortest.saturating_mul(4) => self.limit = (self.limit + 1).min(10_000_000),
+            None => {}
+        }
+        self.got_far |= self.limit > self.full().map_or(2, |full| full / 2);
         self.mark_full(now);
         let Some(since) = self.full_since else { return Step::Stay };
         let held = |since: Instant| now.since(since) >= self.probation;
@@ -276,7 +303,7 @@ mod tests {
     }
 
     fn window(outage: &Outage) -> Recovering {
-        Recovering::window(RecoveryWindow::new(), outage, Duration::from_secs(30), at(0))
+        Recovering::window(RecoveryWindow::new(), outage, &HalfOpen::new(), at(0))
     }
 
     const OK: End = End::Succeeded { took: Duration::from_millis(100) };
@@ -327,6 +354,29 @@ mod tests {
                 if failed < 5 { Step::Stay } else { Step::Fall(Reason::RecoveryFailed { net_failures: 5.0 }) };
             assert_eq!(step, (true, expected));
         }
+    }
+
+    #[test]
+    fn a_slow_start_gives_a_healthy_dependency_its_traffic_within_seconds() {
+        let mut recovering = window(&outage(0.0, 0));
+        let mut under_way = std::collections::VecDeque::new();
+        let mut rejected = 0;
+        // 1,000 calls a second of 50 ms each.
+        for now in 0..10_000 {
+            while under_way.front().is_some_and(|(began, _)| began + 50 <= now) {
+                let (_, lease) = under_way.pop_front().expect("just seen");
+                let end = End::Succeeded { took: Duration::from_millis(50) };
+                if recovering.settle(lease, end, at(now)).1 == Step::Done {
+                    assert!(now < 2_500 && rejected < 500, "it took {now} ms and rejected {rejected}");
+                    return;
+                }
+            }
+            match recovering.admit(at(now)) {
+                Some(lease) => under_way.push_back((now, lease)),
+                None => rejected += 1,
+            }
+        }
+        panic!("it never closed and rejected {rejected} of 10,000");
     }
 
     #[test]

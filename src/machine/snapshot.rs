@@ -181,6 +181,7 @@ impl Snapshot {
         let why = || self.reason.as_ref().map_or_else(|| "it began so".into(), ToString::to_string);
         text += &match self.state {
             State::Closed => format!("closed: {}", self.window.explain()),
+            State::Open if self.mode != Mode::Auto => format!("open: {}", why()),
             State::Open => match self.retry_after {
                 Some(wait) => format!("open: {}; the next probe may go in {wait:.1?}", why()),
                 None => format!("open: {}; the next call is a probe", why()),

@@ -42,26 +42,52 @@ pub(crate) enum Kind {
     Uncounted,
 }
 
-/// How a call ended.
+/// How a call ended, as its caller tells it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ended {
+    /// The caller went away.
+    Dropped,
+    /// With an outcome.
+    With(Outcome),
+    /// With an outcome that the dependency had no part in, such as an error of our own: if it is ignored, it is no sign
+    /// of life either.
+    Unanswered(Outcome),
+}
+
+impl Ended {
+    pub(crate) fn is_failure(self) -> bool {
+        match self {
+            Self::Dropped => false,
+            Self::With(outcome) | Self::Unanswered(outcome) => outcome.is_failure(),
+        }
+    }
+}
+
+/// How a call ended, as the circuit takes it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Finished {
     /// None for a call that was dropped too early to mean anything.
     pub(crate) outcome: Option<Outcome>,
+    pub(crate) answered: bool,
     pub(crate) slow: bool,
     pub(crate) took: Option<Duration>,
 }
 
 impl Finished {
-    /// `outcome` is none for a call that was dropped, which is a failure if it had run for long enough.
-    pub(crate) fn new(config: &Config, outcome: Option<Outcome>, took: Option<Duration>) -> Self {
+    /// A call that was dropped is a failure if it had run for long enough.
+    pub(crate) fn new(config: &Config, ended: Ended, took: Option<Duration>) -> Self {
         let abandoned = || {
             let age = config.abandoned_after()?;
             took.is_some_and(|took| took >= age).then(Outcome::failure)
         };
-        let outcome = outcome.or_else(abandoned);
+        let (outcome, answered) = match ended {
+            Ended::Dropped => (abandoned(), false),
+            Ended::With(outcome) => (Some(outcome), true),
+            Ended::Unanswered(outcome) => (Some(outcome), false),
+        };
         let meaningful = matches!(outcome, Some(Outcome::Success | Outcome::Failure(_)));
         let slow = meaningful && config.slow_after().is_some_and(|limit| took.is_some_and(|took| took > limit));
-        Self { outcome, slow, took }
+        Self { outcome, answered, slow, took }
     }
 
     /// How long the dependency asked to be left alone.
@@ -102,7 +128,8 @@ impl Finished {
             None => Answer::Cancelled,
             Some(Outcome::Failure(failure)) if failure.is_tripping() => Answer::Failed(Reason::Demanded),
             Some(Outcome::Failure(_)) => Answer::Failed(Reason::ProbeFailed),
-            Some(Outcome::Ignored) => Answer::Ignored,
+            Some(Outcome::Ignored) if self.answered => Answer::Ignored,
+            Some(Outcome::Ignored) => Answer::Cancelled,
             Some(Outcome::Success) if self.slow => {
                 Answer::Failed(Reason::ProbeSlow { took: self.took.unwrap_or_default() })
             }
@@ -113,6 +140,7 @@ impl Finished {
     /// What it means for a recovery.
     pub(crate) fn end(self) -> End {
         match self.outcome {
+            Some(Outcome::Ignored) if self.answered => End::Ignored { took: self.took.unwrap_or_default() },
             None | Some(Outcome::Ignored) => End::Nothing,
             Some(Outcome::Failure(failure)) if failure.is_tripping() => End::Tripped,
             Some(Outcome::Failure(failure)) => End::Failed { units: failure.units() },

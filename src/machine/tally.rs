@@ -97,6 +97,12 @@ impl Tally {
         std::mem::take(&mut self.sample_due)
     }
 
+    /// Forgets the usual latency, which a new phase does not.
+    pub(crate) fn forget_latency(&mut self) {
+        self.latency = 0;
+        self.sample_due = true;
+    }
+
     pub(crate) fn usual_latency(&self) -> Option<Duration> {
         (self.latency > 0).then(|| Duration::from_nanos(self.latency))
     }

@@ -58,11 +58,11 @@ impl Core {
     }
 
     pub(super) fn recovering(&self, outage: &Outage, now: Instant) -> Option<Phase> {
-        let lease = self.config.half_open.probe_timeout;
+        let half_open = &self.config.half_open;
         let recovering = match self.config.recovery {
             Recovery::Probes => return None,
-            Recovery::Ramp(ramp) => Recovering::ramp(ramp, lease, now),
-            Recovery::Window(window) => Recovering::window(window, outage, lease, now),
+            Recovery::Ramp(ramp) => Recovering::ramp(ramp, half_open, now),
+            Recovery::Window(window) => Recovering::window(window, outage, half_open, now),
         };
         Some(Phase::Recovering(recovering))
     }

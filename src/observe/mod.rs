@@ -1,7 +1,7 @@
 //! Who is told what happens to a circuit.
 //!
-//! Observers are called one after the other, in the order of the events, outside every lock, by the thread whose call
-//! caused the event. One that panics harms neither the circuit nor the others.
+//! Observers are called one after the other, in the order of the events, outside every lock, by a thread whose call caused
+//! an event (not always this one). One that panics harms neither the circuit nor the others.
 
 #[cfg(feature = "tracing")]
 mod tracing;

@@ -63,7 +63,7 @@ where
         let outcome = Permit::guard(permit, || judge.classify(result.as_ref()));
         // Settled here, not when the future is dropped: a caller may keep it.
         if let Some(permit) = permit.take() {
-            permit.record(outcome);
+            permit.record_result(outcome, result.as_ref());
         }
         Poll::Ready(result.map_err(|error| judge.map_err(error)))
     }

@@ -41,14 +41,7 @@ impl<C> CircuitBreakerLayer<Single<C, Fail>> {
     /// # Ok::<(), tower_breaker::ConfigError>(())
     /// ```
     pub fn with_classifier(circuit: Circuit, classifier: C) -> Self {
-        Self::with_policy(Single { circuit, classifier, reject: Fail::default() })
-    }
-}
-
-impl<P> CircuitBreakerLayer<P> {
-    /// Guards any service by a policy of your own.
-    pub fn with_policy(policy: P) -> Self {
-        Self { policy }
+        Self { policy: Single { circuit, classifier, reject: Fail::default() } }
     }
 }
 
@@ -59,7 +52,7 @@ impl<C, R> CircuitBreakerLayer<Single<C, R>> {
         &self.policy.circuit
     }
 
-    /// Sets what is a failure.
+    /// Sets what is a failure. The classifier goes along with each call, so it must be `Clone`, and cheaply so.
     pub fn classify<D>(self, classifier: D) -> CircuitBreakerLayer<Single<D, R>> {
         let Single { circuit, reject, .. } = self.policy;
         CircuitBreakerLayer { policy: Single { circuit, classifier, reject } }
@@ -72,14 +65,14 @@ impl<C, R> CircuitBreakerLayer<Single<C, R>> {
 
     /// Makes a rejection an error of your own; inner errors stay as they are.
     ///
-    /// `into_error` is a `Fn(Rejected) -> Err` with the error type of the inner service.
+    /// `into_error` is a `Fn(Rejected) -> Err + Clone` with the error type of the inner service.
     pub fn fail_with<F>(self, into_error: F) -> CircuitBreakerLayer<Single<C, FailWith<F>>> {
         self.reject(FailWith(into_error))
     }
 
     /// Makes a rejection a response of your own; inner errors stay as they are.
     ///
-    /// `into_response` is a `Fn(Req, Rejected) -> Res` with the types of the inner service.
+    /// `into_response` is a `Fn(Req, Rejected) -> Res + Clone` with the types of the inner service.
     pub fn reply_with<F>(self, into_response: F) -> CircuitBreakerLayer<Single<C, ReplyWith<F>>> {
         self.reject(ReplyWith(into_response))
     }

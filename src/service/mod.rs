@@ -41,6 +41,9 @@
 //! when the circuit opens, and is rejected by its `call`. No probe is held between the two.
 //!
 //! An error of the inner `poll_ready` is a failure of the dependency and goes on to the caller.
+//!
+//! A handle that was ready and whose call is then rejected keeps the readiness of the inner service for its next call, and
+//! with it what that reserves (a place in a concurrency limit). Call again or drop the handle; `oneshot` and axum do.
 
 mod future;
 mod layer;
@@ -74,15 +77,26 @@ pub type BoxError = tower::BoxError;
 pub struct CircuitBreaker<S, P> {
     inner: S,
     policy: P,
-    /// Whether the inner service has said that it is ready and has not been called since.
-    inner_ready: bool,
+    readiness: Readiness,
     /// Some while the inner service is not ready and the caller waits.
     waiter: Option<Waiter>,
 }
 
+/// What `poll_ready` has promised since the last call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readiness {
+    /// Nothing.
+    None,
+    /// That a call can be made, since it would have been rejected: the inner service was not asked. A promise stands,
+    /// so `poll_ready` does not become pending again.
+    Outer,
+    /// That a call can be made, and the inner service has said so too.
+    Inner,
+}
+
 impl<S, P> CircuitBreaker<S, P> {
     pub(super) fn new(inner: S, policy: P) -> Self {
-        Self { inner, policy, inner_ready: false, waiter: None }
+        Self { inner, policy, readiness: Readiness::None, waiter: None }
     }
 
     /// Returns the inner service.
@@ -91,7 +105,10 @@ impl<S, P> CircuitBreaker<S, P> {
     }
 
     /// Returns the inner service. What is called by this way is not guarded.
+    ///
+    /// A readiness that was given is forgotten, since a call by this way would use it up.
     pub fn get_mut(&mut self) -> &mut S {
+        self.readiness = Readiness::None;
         &mut self.inner
     }
 
@@ -110,28 +127,43 @@ impl<S, C, R> CircuitBreaker<S, Single<C, R>> {
 }
 
 impl<S, P> CircuitBreaker<S, P> {
-    /// Asks the inner service for readiness, unless it has been given; its error is a failure.
+    /// Asks the inner service for readiness; its error is a failure, and so is its panic.
     fn poll_inner<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ErrorOf<S, P, Req>>>
     where
         S: Service<Req>,
         P: Policy<Req, S::Response, S::Error>,
     {
-        if self.inner_ready {
-            return Poll::Ready(Ok(()));
-        }
-        let Err(error) = ready!(self.inner.poll_ready(cx)) else {
-            self.inner_ready = true;
+        let circuit = self.policy.circuit();
+        let Err(error) = ready!(circuit.guard(|| self.inner.poll_ready(cx))) else {
+            self.readiness = Readiness::Inner;
             return Poll::Ready(Ok(()));
         };
         let judge = self.policy.judge();
         // No permit, no record: the circuit listens to nobody now.
-        if let Ok(permit) = self.policy.circuit().try_acquire() {
-            permit.record(judge.classify(Err(&error)));
+        if let Ok(permit) = circuit.try_acquire() {
+            let result: Result<&S::Response, _> = Err(&error);
+            permit.record_result(judge.classify(result), result);
         }
         Poll::Ready(Err(judge.map_err(error)))
     }
 }
 
+impl<S, P> CircuitBreaker<S, P> {
+    fn not_ready<Req>(&self, request: Req) -> FutureOf<S, P, Req>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
+        let rejected = self.policy.circuit().reject_not_ready();
+        ResponseFuture::rejected(self.policy.reject(request, rejected))
+    }
+}
+
+type FutureOf<S, P, Req> = ResponseFuture<
+    <S as Service<Req>>::Future,
+    JudgeOf<S, P, Req>,
+    Result<<S as Service<Req>>::Response, ErrorOf<S, P, Req>>,
+>;
 type ErrorOf<S, P, Req> =
     <JudgeOf<S, P, Req> as Judge<<S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Error;
 type JudgeOf<S, P, Req> = <P as Policy<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Judge;
@@ -143,44 +175,55 @@ where
 {
     type Response = S::Response;
     type Error = ErrorOf<S, P, Req>;
-    type Future = ResponseFuture<S::Future, P::Judge, Result<Self::Response, Self::Error>>;
+    type Future = FutureOf<S, P, Req>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        if self.readiness == Readiness::Inner {
+            return Poll::Ready(Ok(()));
+        }
         // The gate comes first: a dead dependency may never be ready, and what is below must not be reserved in vain.
-        let mut poll = Poll::Pending;
         if self.policy.circuit().check().is_ok() {
-            poll = self.poll_inner(cx);
-            if poll.is_pending() {
+            if let Poll::Ready(result) = self.poll_inner(cx) {
+                self.waiter = None;
+                return Poll::Ready(result);
+            }
+            if self.readiness == Readiness::None {
                 self.waiter.get_or_insert_with(|| self.policy.circuit().waiter()).register(cx);
+                // Looked at again after the registration, so that no opening is slept through.
+                if self.policy.circuit().check().is_ok() {
+                    return Poll::Pending;
+                }
             }
         }
-        // Looked at again after the registration, so that no opening is slept through.
-        if poll.is_pending() && self.policy.circuit().check().is_ok() {
-            return Poll::Pending;
-        }
         self.waiter = None;
-        // Where the inner service was not asked, `call` rejects.
-        if poll.is_pending() { Poll::Ready(Ok(())) } else { poll }
+        self.readiness = Readiness::Outer;
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
+        if self.readiness == Readiness::Outer {
+            self.readiness = Readiness::None;
+        }
         // The circuit may have closed since it spared the inner service the question; then it is asked now.
-        if !self.inner_ready && self.policy.circuit().check().is_ok() {
+        if self.readiness != Readiness::Inner && self.policy.circuit().check().is_ok() {
             if let Poll::Ready(Err(error)) = self.poll_inner(&mut Context::from_waker(Waker::noop())) {
                 return ResponseFuture::rejected(Err(error));
+            }
+            if self.readiness != Readiness::Inner {
+                return self.not_ready(request);
             }
         }
         // Decided here, not when readiness was asked for: that may be long ago.
         let permit = match self.policy.circuit().try_acquire() {
-            Ok(permit) if self.inner_ready => permit,
-            Ok(unused) => {
-                drop(unused);
-                let rejected = self.policy.circuit().reject_not_ready();
-                return ResponseFuture::rejected(self.policy.reject(request, rejected));
-            }
+            Ok(permit) => permit,
             Err(rejected) => return ResponseFuture::rejected(self.policy.reject(request, rejected)),
         };
-        self.inner_ready = false;
+        if self.readiness != Readiness::Inner {
+            // It has closed at this very instant.
+            drop(permit);
+            return self.not_ready(request);
+        }
+        self.readiness = Readiness::None;
         let mut permit = Some(permit);
         let call = Permit::guard(&mut permit, || self.inner.call(request));
         ResponseFuture::called(call, permit, self.policy.judge())
@@ -199,7 +242,7 @@ impl<S: fmt::Debug, P: fmt::Debug> fmt::Debug for CircuitBreaker<S, P> {
         f.debug_struct("CircuitBreaker")
             .field("inner", &self.inner)
             .field("policy", &self.policy)
-            .field("inner_ready", &self.inner_ready)
+            .field("readiness", &self.readiness)
             .finish_non_exhaustive()
     }
 }

@@ -7,8 +7,8 @@ use crate::{circuit::Circuit, classify::Classifier, outcome::Outcome, rejected::
 
 /// How a [`CircuitBreaker`](super::CircuitBreaker) treats its calls.
 ///
-/// [`Single`] is the one that the layer's setters build; implement this only for what they cannot express.
-pub trait Policy<Req, Res, Err> {
+/// [`Single`] is the one that the layer's setters build. The trait is sealed: keys and the end of bodies will change it.
+pub trait Policy<Req, Res, Err>: Sealed {
     /// What goes along with a call that is made.
     type Judge: Judge<Res, Err>;
 
@@ -26,8 +26,8 @@ pub trait Policy<Req, Res, Err> {
     fn reject(&self, request: Req, rejected: Rejected) -> Result<Res, <Self::Judge as Judge<Res, Err>>::Error>;
 }
 
-/// Judges the end of a call.
-pub trait Judge<Res, Err> {
+/// Judges the end of a call. Sealed, as [`Policy`].
+pub trait Judge<Res, Err>: Sealed {
     /// The error type of the guarded service.
     type Error;
 
@@ -37,6 +37,15 @@ pub trait Judge<Res, Err> {
     /// Turns the inner error into that of the guarded service.
     fn map_err(&self, error: Err) -> Self::Error;
 }
+
+/// Keeps the traits of this module to those that are here.
+#[expect(unnameable_types, reason = "that is what seals them")]
+pub trait Sealed {}
+
+impl<C, R> Sealed for Single<C, R> {}
+impl<C, M> Sealed for Judged<C, M> {}
+impl Sealed for Boxed {}
+impl Sealed for Unchanged {}
 
 /// One circuit for all calls.
 #[derive(Clone)]
@@ -99,8 +108,8 @@ where
     }
 }
 
-/// What becomes of inner errors.
-pub trait MapErr<Err> {
+/// What becomes of inner errors. Sealed, as [`Policy`].
+pub trait MapErr<Err>: Sealed {
     /// The error type of the guarded service.
     type Error;
 

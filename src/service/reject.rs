@@ -4,14 +4,14 @@ use std::{any::type_name, fmt};
 
 use super::{
     BoxError,
-    policy::{Boxed, MapErr, Unchanged},
+    policy::{Boxed, MapErr, Sealed, Unchanged},
 };
 use crate::rejected::Rejected;
 
 /// Answers a call that is not made.
 ///
-/// [`Fail`] is the default; the layer's setters choose another.
-pub trait Reject<Req, Res, Err> {
+/// [`Fail`] is the default; the layer's setters choose another. The trait is sealed.
+pub trait Reject<Req, Res, Err>: Sealed {
     /// What becomes of the inner service's errors.
     type Errors: MapErr<Err> + Default;
 
@@ -27,6 +27,10 @@ pub trait Reject<Req, Res, Err> {
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Fail;
+
+impl Sealed for Fail {}
+impl<F> Sealed for FailWith<F> {}
+impl<F> Sealed for ReplyWith<F> {}
 
 impl<Req, Res, Err: Into<BoxError>> Reject<Req, Res, Err> for Fail {
     type Errors = Boxed;

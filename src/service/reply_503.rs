@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use http::{HeaderValue, Response, StatusCode, header::RETRY_AFTER};
 
-use super::{policy::Unchanged, reject::Reject};
+use super::{
+    policy::{Sealed, Unchanged},
+    reject::Reject,
+};
 use crate::rejected::Rejected;
 
 /// A rejection is a response `503 Service Unavailable` with `Retry-After` and an empty body; inner errors stay as they
@@ -12,6 +15,8 @@ use crate::rejected::Rejected;
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Reply503;
+
+impl Sealed for Reply503 {}
 
 impl<Req, B: Default, Err> Reject<Req, Response<B>, Err> for Reply503 {
     type Errors = Unchanged;

@@ -1,0 +1,34 @@
+//! The circuit where it is used: behind tower, on real sockets, among threads, and beside the faults of its peers.
+//!
+//! Everything runs with `--all-features`; what needs a clock moved by hand asks for `test-util`, what needs HTTP for
+//! `http`.
+
+mod support;
+
+mod calls;
+mod readiness;
+mod readiness_mock;
+mod types;
+
+#[cfg(feature = "http")]
+mod types_http;
+
+#[cfg(feature = "test-util")]
+mod events;
+#[cfg(feature = "test-util")]
+mod modes;
+#[cfg(feature = "test-util")]
+mod peers;
+#[cfg(feature = "test-util")]
+mod reconfigure;
+#[cfg(feature = "test-util")]
+mod threads;
+#[cfg(feature = "test-util")]
+mod waiting;
+
+#[cfg(all(feature = "http", feature = "test-util"))]
+mod client;
+#[cfg(all(feature = "http", feature = "test-util"))]
+mod order;
+#[cfg(all(feature = "http", feature = "test-util"))]
+mod server;

@@ -1,0 +1,242 @@
+//! What the public types promise to the compiler, pinned. These tests pass by being compiled.
+
+use std::{
+    fmt::Debug,
+    future::{Future, Ready, ready},
+    marker::PhantomPinned,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use futures_util::FutureExt;
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
+use tower_breaker::{
+    BoxError, CallError, Circuit, CircuitBreaker, CircuitBreakerLayer, Config, ConfigError, Failure, Instant,
+    InvalidWeight, Mode, Outcome, Permit, Rejected, State, Weight,
+    circuit::{Builder, Events, Missed, Rule},
+    classify::{Classifier, ClassifyFn, ErrorsAsFailures, classify_fn},
+    clock::{Clock, Sleep, TokioClock},
+    config::{Fault, Probing, Recovery, Window},
+    machine::{Event, Ledger, Machine, Reason, RejectReason, Rejection, Snapshot, Stamp, Transition, WindowSnapshot},
+    observe::Observer,
+    service::{Fail, FailWith, Judge, Judged, MapErr, Policy, Reject, ReplyWith, ResponseFuture, Single, Unchanged},
+};
+
+use crate::support::{
+    THREE, circuit,
+    fake::{Guarded, guarded},
+};
+
+fn send<T: Send>() {}
+fn sync<T: Sync>() {}
+fn unpin<T: Unpin>() {}
+fn debug<T: Debug>() {}
+fn error<T: std::error::Error + Send + Sync + 'static>() {}
+
+fn plain<T: Send + Sync + Unpin + Debug + 'static>() {}
+
+type Layered = CircuitBreakerLayer<Single<ErrorsAsFailures, Fail>>;
+
+#[test]
+fn public_types_are_send_sync_unpin_and_debug() {
+    plain::<Circuit>();
+    plain::<Permit>();
+    plain::<Builder>();
+    plain::<Events>();
+    plain::<Missed>();
+    plain::<CallError<&str>>();
+    plain::<Config>();
+    plain::<ConfigError>();
+    plain::<Fault>();
+    plain::<(Probing, Recovery, Window)>();
+    plain::<(State, Mode, Instant, Outcome, Failure, Weight, InvalidWeight)>();
+    plain::<(Machine, Stamp, Rejection, RejectReason)>();
+    plain::<(Snapshot, WindowSnapshot, Ledger)>();
+    plain::<(Event, Transition, Reason)>();
+    plain::<Rejected>();
+    plain::<TokioClock>();
+    plain::<Layered>();
+    plain::<Single<ErrorsAsFailures, Fail>>();
+    plain::<Judged<ErrorsAsFailures, Unchanged>>();
+    plain::<(FailWith<fn()>, ReplyWith<fn()>, ClassifyFn<fn()>)>();
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn public_types_for_http_are_send_sync_unpin_and_debug() {
+    use tower_breaker::{
+        classify::{HttpClassifier, HttpFn, Seen},
+        service::Reply503,
+    };
+    plain::<(HttpClassifier, HttpFn<fn()>, Reply503)>();
+    // Neither `Send` nor `Sync`, as the errors that it shows: it is looked at where it is made.
+    unpin::<Seen<'_>>();
+    debug::<Seen<'_>>();
+    plain::<CircuitBreakerLayer<Single<HttpClassifier, Reply503>>>();
+}
+
+#[cfg(feature = "test-util")]
+#[test]
+fn the_manual_clock_is_send_sync_unpin_and_debug() {
+    plain::<tower_breaker::clock::ManualClock>();
+}
+
+/// Peers: `cf_e`.
+#[test]
+fn errors_are_errors() {
+    error::<Rejected>();
+    error::<ConfigError>();
+    error::<InvalidWeight>();
+    error::<Missed>();
+    error::<CallError<std::io::Error>>();
+    let boxed: fn(Rejected) -> BoxError = BoxError::from;
+    assert!(boxed(circuit(THREE.initial_state(State::Open)).try_acquire().unwrap_err()).is::<Rejected>());
+}
+
+#[test]
+fn traits_that_users_implement_are_object_safe() {
+    fn takes<T: ?Sized>() {}
+    takes::<dyn Clock>();
+    takes::<dyn Observer>();
+    takes::<dyn Rule>();
+    takes::<dyn Classifier<(), BoxError>>();
+    takes::<dyn MapErr<BoxError, Error = BoxError>>();
+    takes::<dyn Judge<(), BoxError, Error = BoxError>>();
+    takes::<dyn Policy<(), (), BoxError, Judge = Judged<ErrorsAsFailures, Unchanged>>>();
+    takes::<dyn Reject<(), (), BoxError, Errors = Unchanged>>();
+}
+
+#[test]
+fn the_service_is_what_the_inner_service_is() {
+    plain::<Guarded>();
+    send::<CircuitBreaker<std::cell::Cell<()>, Single<ErrorsAsFailures, Fail>>>();
+    unpin::<CircuitBreaker<(), Single<ErrorsAsFailures, Fail>>>();
+}
+
+/// A future that is `Send` and `Sync` but may not be moved.
+struct Pinned(PhantomPinned);
+
+impl Future for Pinned {
+    type Output = Result<(), BoxError>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn the_response_future_is_what_its_parts_are() {
+    type Of<F> = ResponseFuture<F, Judged<ErrorsAsFailures, Unchanged>, Result<(), BoxError>>;
+    send::<Of<Pinned>>();
+    sync::<Of<Ready<Result<(), BoxError>>>>();
+    unpin::<Of<Ready<Result<(), BoxError>>>>();
+    debug::<Of<Rc<()>>>();
+}
+
+#[test]
+fn futures_that_may_not_be_moved_are_served() {
+    let layer = CircuitBreakerLayer::with_classifier(circuit(THREE), ErrorsAsFailures::new());
+    let mut service = layer.layer(service_fn(|(): ()| Pinned(PhantomPinned)));
+    let call = pin!(service.call(()));
+    assert!(call.now_or_never().expect("an answer").is_ok());
+}
+
+/// It borrows, cannot be sent, and cannot be cloned; nor can its request, its response and its error.
+struct Local<'a> {
+    text: &'a str,
+    _not_send: Rc<()>,
+}
+
+struct Borrowed<'a>(&'a str, Rc<()>);
+
+impl<'a> Service<Borrowed<'a>> for Local<'a> {
+    type Response = Borrowed<'a>;
+    type Error = Borrowed<'a>;
+    type Future = Ready<Result<Borrowed<'a>, Borrowed<'a>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Borrowed<'a>>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Borrowed<'a>) -> Self::Future {
+        ready(if request.0 == self.text { Ok(request) } else { Err(request) })
+    }
+}
+
+/// Peers: `cf_b`, `cf_c`, `cf_d`.
+#[test]
+fn nothing_is_asked_of_service_request_response_and_error() {
+    let circuit = circuit(THREE);
+    let text = String::from("local");
+    let judge = classify_fn(
+        |result: Result<&Borrowed<'_>, &Borrowed<'_>>| {
+            if result.is_ok() { Outcome::Success } else { Outcome::failure() }
+        },
+    );
+    let layer = CircuitBreakerLayer::with_classifier(circuit.clone(), judge);
+    let local = Local { text: &text, _not_send: Rc::default() };
+    let mut service = layer.fail_with(|_: Rejected| Borrowed("rejected", Rc::default())).layer(local);
+    assert!(service.call(Borrowed("other", Rc::default())).now_or_never().expect("an answer").is_err());
+    assert!(service.call(Borrowed("local", Rc::default())).now_or_never().expect("an answer").is_ok());
+    circuit.force_open();
+    let Some(Err(error)) = service.call(Borrowed("local", Rc::default())).now_or_never() else { panic!("it passed") };
+    assert_eq!(error.0, "rejected");
+    drop(error.1);
+}
+
+/// Peers: `cf_a`. Whatever the error type of the service.
+#[tokio::test]
+async fn classifiers_fit_any_error_type() {
+    fn fits<E: Into<BoxError> + Debug + 'static>(
+        service: impl Service<(), Response = (), Error = E>,
+    ) -> impl Service<(), Response = (), Error = BoxError> {
+        CircuitBreakerLayer::with_classifier(circuit(THREE), ErrorsAsFailures::new()).layer(service)
+    }
+    assert!(fits(service_fn(|(): ()| ready(Ok::<_, std::convert::Infallible>(())))).oneshot(()).await.is_ok());
+    assert!(fits(service_fn(|(): ()| ready(Err::<(), _>(std::io::Error::other("down"))))).oneshot(()).await.is_err());
+    assert!(fits(service_fn(|(): ()| ready(Err::<(), _>(BoxError::from("down"))))).oneshot(()).await.is_err());
+    assert!(fits(service_fn(|(): ()| ready(Err::<(), _>("down")))).oneshot(()).await.is_err());
+}
+
+#[tokio::test]
+async fn the_service_fits_into_a_box() {
+    let circuit = circuit(THREE);
+    let (service, _) = guarded(&circuit);
+    let boxed: BoxCloneSyncService<(), (), BoxError> = BoxCloneSyncService::new(service);
+    assert!(boxed.clone().oneshot(()).await.is_ok());
+    let layer = CircuitBreakerLayer::with_classifier(circuit.clone(), ErrorsAsFailures::new());
+    // tower wants the future to be `Sync` here.
+    let inner = service_fn(|(): ()| ready(Ok::<_, BoxError>(())));
+    let chain = ServiceBuilder::new().boxed_clone_sync().layer(layer).service(inner);
+    assert!(chain.oneshot(()).await.is_ok());
+    assert_eq!(circuit.snapshot().ledger.succeeded, 2);
+}
+
+#[test]
+fn a_clock_of_ones_own_is_enough() {
+    #[derive(Debug)]
+    struct Stopped;
+    impl Clock for Stopped {
+        fn now(&self) -> Instant {
+            Instant::from_nanos(7)
+        }
+        fn sleep_until(&self, _: Instant) -> Sleep {
+            Box::pin(std::future::pending())
+        }
+    }
+    let circuit = Circuit::builder("stopped").config(THREE).clock(Stopped).build().unwrap();
+    crate::support::trip(&circuit);
+    assert!(circuit.until_ready().now_or_never().is_none());
+}
+
+#[test]
+fn a_service_can_be_taken_apart() {
+    let circuit = circuit(THREE);
+    let (mut service, hand) = guarded(&circuit);
+    assert_eq!(service.circuit().name(), "test");
+    assert!(format!("{:?}", service.get_ref()).starts_with("Fake"));
+    assert!(service.get_mut().clone().oneshot(()).now_or_never().expect("an answer").is_ok());
+    drop(service.into_inner());
+    assert_eq!((hand.calls(), circuit.snapshot().ledger.succeeded), (1, 0), "what goes past the guard is not counted");
+}
