@@ -92,3 +92,20 @@ impl Ring {
         self.places.len() as u32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_that_is_below_zero_for_an_instant_is_zero_to_a_reader() {
+        let (ring, epoch) = (Ring::new(4), Epoch::new(1));
+        ring.record(epoch, Entry { failures: 100, slow: true });
+        // A writer that takes a place out of turn subtracts what its neighbour has not added yet.
+        ring.failures.update(epoch, |sum| sum.wrapping_sub(300));
+        ring.slow.update(epoch, |sum| sum.wrapping_sub(2));
+        assert_eq!(ring.totals(epoch), Totals { calls: 1, failures: 0, slow: 0 });
+        ring.failures.update(epoch, |sum| sum.wrapping_add(300));
+        assert_eq!(ring.totals(epoch).failures, 100, "and whole again when the neighbour has");
+    }
+}

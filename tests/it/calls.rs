@@ -79,6 +79,20 @@ async fn a_judge_decides_over_ok_and_err_alike() {
     assert_eq!((ledger.succeeded, ledger.ignored, ledger.failed), (1, 2, 1));
 }
 
+/// A 404 comes from somebody who is there; an error that is ignored may come from nobody.
+#[test]
+fn an_ignored_answer_is_a_sign_of_life_and_an_ignored_error_is_none() {
+    let circuit = circuit(THREE.initial_state(State::HalfOpen));
+    for _ in 0..5 {
+        assert!(circuit.call_sync_with(|| Err::<(), _>("not sent"), |_| Outcome::Ignored).is_err());
+    }
+    assert_eq!(circuit.state(), State::HalfOpen);
+    for _ in 0..3 {
+        assert!(circuit.call_sync_with(|| Ok::<_, &str>(404), |_| Outcome::Ignored).is_ok());
+    }
+    assert_eq!(circuit.state(), State::Closed);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_dropped_is_neutral() {
     let circuit = circuit(THREE);
@@ -229,4 +243,24 @@ async fn a_call_may_borrow_and_need_not_be_send() {
     let local = std::rc::Rc::new(&text);
     let length = circuit.call(async { Ok::<_, &str>(local.len()) }).await;
     assert_eq!(length, Ok(5));
+}
+
+/// A handler that calls two dependencies at once and panics between them says nothing about either.
+#[tokio::test]
+async fn a_panic_of_a_neighbour_in_the_same_task_is_no_failure_of_the_call() {
+    let circuit = circuit(THREE);
+    let task = tokio::spawn({
+        let circuit = circuit.clone();
+        async move {
+            let hanging = circuit.call(std::future::pending::<Result<(), ()>>());
+            let panicking = async {
+                tokio::task::yield_now().await;
+                panic!("a mistake of the caller");
+            };
+            futures_util::future::join(hanging, panicking).await
+        }
+    });
+    assert!(task.await.unwrap_err().is_panic());
+    let ledger = circuit.snapshot().ledger;
+    assert_eq!((ledger.failed, ledger.cancelled), (0, 1));
 }

@@ -288,3 +288,14 @@ fn a_future_that_is_done_has_settled_its_call_before_it_is_dropped() {
     drop(call);
     assert_eq!(circuit.snapshot().ledger.cancelled, 0);
 }
+
+/// What is called past the guard uses the readiness up that the guard was given.
+#[test]
+fn readiness_is_asked_for_again_after_the_inner_service_was_handed_out() {
+    let circuit = circuit(THREE);
+    let (mut service, hand) = guarded(&circuit);
+    assert!(is_ready(&Caller::new().poll_ready(&mut service)));
+    assert!(service.get_mut().call(()).now_or_never().expect("an answer").is_ok());
+    hand.set(Readiness::Busy);
+    assert!(Caller::new().poll_ready(&mut service).is_pending(), "the readiness was used up");
+}

@@ -198,3 +198,20 @@ async fn a_rejection_can_be_an_error_of_ones_own() {
     let service = layer.layer(service_fn(|_: Request<()>| async { Ok::<Response<()>, Own>(Response::new(())) }));
     assert_eq!(service.oneshot(Request::new(())).await.unwrap_err(), Own::Broken("test".into()));
 }
+
+#[test]
+fn a_closure_finds_an_error_whether_it_is_boxed_or_not() {
+    use std::io;
+
+    use tower_breaker::classify::{Classifier, http_fn};
+    let classifier = http_fn(|seen| match seen.find_error::<io::Error>() {
+        Some(error) if error.kind() == io::ErrorKind::InvalidInput => Outcome::Ignored,
+        _ => seen.default_outcome(),
+    });
+    let bare = io::Error::from(io::ErrorKind::InvalidInput);
+    assert_eq!(classifier.classify(Err::<&Response<()>, _>(&bare)), Outcome::Ignored);
+    let boxed: BoxError = bare.into();
+    assert_eq!(classifier.classify(Err::<&Response<()>, _>(&boxed)), Outcome::Ignored);
+    let other: BoxError = io::Error::from(io::ErrorKind::TimedOut).into();
+    assert!(classifier.classify(Err::<&Response<()>, _>(&other)).is_failure());
+}

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 use tower_breaker::{
     Circuit, Config, Mode, Outcome, State,
-    config::{HalfOpen, Probing, Recovery, RecoveryWindow},
+    config::{HalfOpen, Probing, Ramp, Recovery, RecoveryWindow},
 };
 
 use crate::support::{SECOND, THREE, acquire, circuit, fake::Caller, manual, trip};
@@ -105,6 +105,29 @@ fn it_wakes_when_a_force_that_was_for_good_gets_an_end() {
     clock.advance(60 * SECOND);
     assert!(caller.woken() > 0, "the force has ended, calls pass, and the caller sleeps for ever");
     assert!(caller.poll(ready).is_ready());
+}
+
+#[test]
+fn it_wakes_when_the_settings_make_room() {
+    let (circuit, _clock) = manual(THREE.initial_state(State::HalfOpen));
+    let _probe = acquire(&circuit);
+    let two = HalfOpen::new().max_concurrent_probes(2).success_threshold(2);
+    let (caller, mut ready) = (Caller::new(), pin!(circuit.until_ready()));
+    assert!(caller.poll(ready.as_mut()).is_pending());
+    circuit.reconfigure(THREE.half_open(two)).unwrap();
+    assert!(caller.woken() > 0 && caller.poll(ready).is_ready());
+}
+
+/// Each attempt counts towards the share; who waited for the share to be there would wait for others to be rejected.
+#[test]
+fn a_ramp_is_not_waited_for() {
+    let (circuit, _clock) = manual(THREE.recovery(Recovery::Ramp(Ramp::new())).initial_state(State::Recovering));
+    let mut passed = 0;
+    for _ in 0..1_000 {
+        circuit.until_ready().now_or_never().expect("at once");
+        passed += usize::from(circuit.try_acquire().is_ok());
+    }
+    assert!(passed.abs_diff(50) <= 1, "{passed} of 1,000 calls at 5 %");
 }
 
 #[test]

@@ -111,6 +111,24 @@ async fn a_panic_that_is_caught_before_the_call_is_dropped_is_a_failure() {
     assert_eq!((ledger.failed, ledger.cancelled), (1, 0));
 }
 
+/// The other side of it: whose fault was the panic?
+#[tokio::test]
+async fn a_panic_of_a_neighbour_in_the_same_task_is_neutral() {
+    let (circuit, _clock) = manual(THREE);
+    let (service, hand) = guarded(&circuit);
+    hand.answer(Answer::Hangs);
+    let by_hand = circuit.clone();
+    let task = tokio::spawn(async move {
+        let call = service.oneshot(());
+        let direct = by_hand.call(std::future::pending::<Result<(), &str>>());
+        let neighbour = async { panic!("the neighbour panics, as it was told") };
+        futures_util::future::join3(call, direct, neighbour).await
+    });
+    assert!(task.await.is_err());
+    let ledger = circuit.snapshot().ledger;
+    assert_eq!((ledger.failed, ledger.cancelled), (0, 2));
+}
+
 /// Peers: m03.
 #[tokio::test(start_paused = true)]
 async fn errors_of_inner_layers_are_found_through_the_breaker() {
