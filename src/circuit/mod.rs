@@ -225,6 +225,11 @@ impl Circuit {
         Waiter::new(&self.0)
     }
 
+    /// Reports whether a call that passes now is a probe.
+    pub(crate) fn is_probing(&self) -> bool {
+        matches!(self.state(), State::Open | State::HalfOpen)
+    }
+
     /// Runs a step that is no call, such as a look at readiness; if it panics, that is a failed call.
     pub(crate) fn guard<T>(&self, step: impl FnOnce() -> T) -> T {
         struct Guard<'a>(&'a Circuit);

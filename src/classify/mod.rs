@@ -82,7 +82,8 @@ impl<Res, Err: 'static> Classifier<Res, Err> for ErrorsAsFailures {
 
 /// Makes a classifier from a closure over the result.
 ///
-/// Its arguments need types: `|result: Result<&Response, &Error>| …`. For HTTP, `http_fn` needs none.
+/// Its arguments need types: `|result: Result<&Response, &Error>| …`. Where a spawned future then is "not general enough",
+/// spawn `service.oneshot(request)` itself, not an `async` block around it. For HTTP, `http_fn` needs none.
 pub fn classify_fn<F>(classify: F) -> ClassifyFn<F> {
     ClassifyFn { classify }
 }

@@ -17,9 +17,9 @@ pub struct HalfOpen {
     /// After which time a probe without an answer gives its slot back: 1 ms to 365 days. Default: 30 s. Set it to twice
     /// the timeout of a call.
     pub probe_timeout: Duration,
-    /// How long the circuit may be half-open without a success before it opens again: at least `probe_timeout`, at most
-    /// 365 days. Default: 60 s; a circuit that was half-open for six days was seen. The time after a success in which
-    /// nobody calls does not count.
+    /// For how long probes may be under way without a success before the circuit opens again: at least `probe_timeout`, at
+    /// most 365 days. Default: 60 s; a circuit that was half-open for six days was seen. The time in which nobody calls does
+    /// not count.
     pub max_wait: Duration,
     /// How many ignored answers in a row show that the dependency is alive, and count as one success: 0 (never) to
     /// 1,000. Default: 3; where most answers are 404 the circuit would never close otherwise.
@@ -149,7 +149,8 @@ impl Default for Ramp {
 /// It begins with two calls, gains one with each success and loses one with each failure, and is full at two plus three
 /// times the usual number of calls under way. By Little's law this bounds the queue that a client can build, so a cold or
 /// overloaded dependency gets what it can carry. The circuit closes once the full window has held for the probation and
-/// nothing was rejected meanwhile, or latency is below twice the usual.
+/// nothing was rejected meanwhile, or latency is below twice the usual. A slow answer shrinks the window and is no failure.
+/// Where nothing usual is known, as in a slow start, it grows until all who come fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "a window does nothing until it is put into a config"]
@@ -158,7 +159,9 @@ pub struct RecoveryWindow {
     pub probation: Duration,
     /// The longest probation; each relapse makes it four times as long: `probation` to 365 days. Default: 60 s.
     pub max_probation: Duration,
-    /// How many net failures open the circuit again: 1 to 1,000,000; a success takes two away. Default: 5.
+    /// How many net failures open the circuit again: 1 to 1,000,000; a success takes two away. Default: 5. Once the window
+    /// has been wide enough for most of the usual traffic it takes as many as would open the closed circuit by the
+    /// [`Evidence`](super::Evidence), if that is on and asks for more.
     pub tolerance: u32,
 }
 

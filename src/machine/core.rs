@@ -127,7 +127,7 @@ impl Core {
             }
             State::HalfOpen => {
                 core.outage = Some(outage);
-                core.phase = Phase::HalfOpen(HalfOpen::new(now));
+                core.phase = Phase::HalfOpen(HalfOpen::default());
             }
             State::Recovering => core.phase = core.recovering(&outage, now).unwrap_or(Phase::Closed),
         }
@@ -331,7 +331,7 @@ impl Core {
     fn pass(&mut self, now: Instant) -> Result<Kind, Rejection> {
         self.move_on(now);
         if matches!(self.phase, Phase::Open { next_probe } if now >= next_probe) {
-            self.enter(Phase::HalfOpen(HalfOpen::new(now)), Reason::WaitOver, now);
+            self.enter(Phase::HalfOpen(HalfOpen::default()), Reason::WaitOver, now);
         }
         let kind = match &mut self.phase {
             Phase::Closed => Some(Kind::Counted),

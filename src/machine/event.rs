@@ -100,9 +100,9 @@ pub enum Reason {
         /// The calls in the window.
         calls: u64,
     },
-    /// Opened again: half-open lasted too long.
+    /// Opened again: probes were under way for too long without a success.
     HalfOpenTooLong {
-        /// The longest time that was allowed.
+        /// The longest time that is allowed.
         max_wait: Duration,
     },
     /// Closed: an operator forced it.

@@ -1,5 +1,7 @@
 //! A few probes decide whether the dependency is back.
 
+use std::time::Duration;
+
 use crate::{
     config::{HalfOpen as Settings, ProbeVerdict},
     machine::{Reason, lease::Leases},
@@ -7,15 +9,17 @@ use crate::{
 };
 
 /// The half-open phase: which probes are under way and what they have shown.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct HalfOpen {
     leases: Leases,
     successes: u32,
     failures: u32,
     /// Ignored answers since the last one that was not.
     ignored: u32,
-    /// Since when probes have been made, or awaited, without a success; none while nobody calls after one.
-    stalled: Option<Instant>,
+    /// How long probes have been under way since the last success, but for those that are now.
+    waited: Duration,
+    /// Since when probes have been under way; none while there is none.
+    since: Option<Instant>,
 }
 
 /// What a probe has shown.
@@ -38,16 +42,32 @@ pub(crate) enum Verdict {
 }
 
 impl HalfOpen {
-    pub(crate) fn new(now: Instant) -> Self {
-        Self { leases: Leases::default(), successes: 0, failures: 0, ignored: 0, stalled: Some(now) }
+    /// Whether probes have been under way for so long without a success that the phase ends.
+    ///
+    /// The time in which nobody calls does not count: it says nothing about the dependency, and a quiet circuit that needs
+    /// three successes could never close otherwise.
+    fn is_too_long(&self, settings: &Settings, now: Instant) -> bool {
+        self.waited.saturating_add(self.under_way(settings, now)) >= settings.max_wait
     }
 
-    /// Whether there has been no success for so long that the phase ends.
-    ///
-    /// The time without calls after a success does not count: it says nothing about the dependency, and a quiet circuit
-    /// that needs three successes could never close otherwise.
-    fn is_too_long(&self, settings: &Settings, now: Instant) -> bool {
-        self.stalled.is_some_and(|since| now.since(since) >= settings.max_wait)
+    /// How long the probes have been under way that are now, or were until their leases ended.
+    fn under_way(&self, settings: &Settings, now: Instant) -> Duration {
+        let Some(since) = self.since else { return Duration::ZERO };
+        let over = self.leases.expired(now) == self.leases.live();
+        if over { now.since(since).min(settings.probe_timeout) } else { now.since(since) }
+    }
+
+    /// Takes note that a probe has ended, or its lease.
+    fn ended(&mut self, under_way: Duration) {
+        if self.leases.live() == 0 && self.since.take().is_some() {
+            self.waited = self.waited.saturating_add(under_way);
+        }
+    }
+
+    /// Takes note of a step towards the verdict.
+    fn progressed(&mut self, now: Instant) {
+        self.waited = Duration::ZERO;
+        self.since = self.since.map(|_| now);
     }
 
     /// What is due without another answer: the settings may have become less demanding, the phase too long.
@@ -62,11 +82,13 @@ impl HalfOpen {
 
     /// Lends a slot to a probe if one is free and another probe is needed.
     pub(crate) fn admit(&mut self, settings: &Settings, now: Instant) -> Option<u64> {
+        let under_way = self.under_way(settings, now);
         self.leases.expire(now);
+        self.ended(under_way);
         if !self.has_room(settings, self.leases.live()) {
             return None;
         }
-        self.stalled.get_or_insert(now);
+        self.since.get_or_insert(now);
         Some(self.leases.lend(now, settings.probe_timeout))
     }
 
@@ -76,7 +98,7 @@ impl HalfOpen {
     }
 
     /// When a slot is free at the latest.
-    pub(crate) fn first_deadline(&self, now: Instant) -> Option<std::time::Duration> {
+    pub(crate) fn first_deadline(&self, now: Instant) -> Option<Duration> {
         self.leases.first_deadline(now)
     }
 
@@ -86,7 +108,10 @@ impl HalfOpen {
 
     /// Takes the answer of a probe; none if its lease was over.
     pub(crate) fn settle(&mut self, settings: &Settings, id: u64, answer: Answer, now: Instant) -> Option<Verdict> {
-        if !self.leases.give_back(id, now) {
+        let under_way = self.under_way(settings, now);
+        let in_time = self.leases.give_back(id, now);
+        self.ended(under_way);
+        if !in_time {
             return None;
         }
         Some(match answer {
@@ -95,8 +120,7 @@ impl HalfOpen {
             Answer::Ignored => {
                 self.ignored += 1;
                 if settings.ignored_as_alive > 0 {
-                    // A step towards a success.
-                    self.stalled = (self.leases.live() > 0).then_some(now);
+                    self.progressed(now);
                 }
                 if settings.ignored_as_alive == 0 || self.ignored < settings.ignored_as_alive {
                     return Some(Verdict::Wait);
@@ -104,7 +128,7 @@ impl HalfOpen {
                 self.succeeded(settings.verdict)
             }
             Answer::Succeeded => {
-                self.stalled = (self.leases.live() > 0).then_some(now);
+                self.progressed(now);
                 self.succeeded(settings.verdict)
             }
         })
@@ -163,8 +187,6 @@ fn too_many(probes: u32, threshold: f64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -178,7 +200,7 @@ mod tests {
     fn a_rate_is_decided_as_early_as_it_can_be_both_ways() {
         let settings = Settings::new().failure_rate(4, 0.5).max_concurrent_probes(4);
         let run = |answers: &[bool]| {
-            let mut phase = HalfOpen::new(Instant::ZERO);
+            let mut phase = HalfOpen::default();
             let mut verdicts = answers.iter().map(|ok| {
                 let id = phase.admit(&settings, Instant::ZERO).expect("a slot is free");
                 let answer = if *ok { Answer::Succeeded } else { Answer::Failed(Reason::ProbeFailed) };
@@ -195,7 +217,7 @@ mod tests {
     #[test]
     fn no_more_probes_go_than_are_needed() {
         let settings = Settings::new().success_threshold(2).max_concurrent_probes(5);
-        let mut phase = HalfOpen::new(Instant::ZERO);
+        let mut phase = HalfOpen::default();
         let first = phase.admit(&settings, Instant::ZERO).expect("the first");
         phase.admit(&settings, Instant::ZERO).expect("the second");
         assert!(!phase.would_admit(&settings, Instant::ZERO));

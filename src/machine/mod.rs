@@ -38,6 +38,7 @@ mod core;
 mod event;
 mod half_open;
 mod lease;
+mod limit;
 mod open;
 mod ramp;
 mod recovering;

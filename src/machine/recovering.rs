@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{
     config::{HalfOpen, Ramp, RecoveryWindow},
-    machine::{Outage, Reason, core::UNKNOWN_WAIT, lease::Leases, ramp::RampGate, rules::whole, tally::averaged},
-    time::{Instant, nanos},
+    machine::{Outage, Reason, core::UNKNOWN_WAIT, lease::Leases, limit::WindowGate, ramp::RampGate, rules::whole},
+    time::Instant,
 };
 
 /// A success makes up for two failures, as in the default evidence.
@@ -17,6 +17,8 @@ pub(crate) struct Recovering {
     /// Net failures in hundredths.
     net: u32,
     tolerance: u32,
+    /// The evidence that would open the closed circuit at the usual traffic, in hundredths; zero without that rule.
+    convincing: u32,
     /// The calls under way. One whose lease ends is a failure: a recovery has no longest time of its own.
     leases: Leases,
     lease: Duration,
@@ -69,9 +71,14 @@ impl Recovering {
         Self::new(window.tolerance, half_open, Gate::Window(WindowGate::new(window, outage, now)))
     }
 
+    /// With the evidence that would open the closed circuit.
+    pub(crate) fn convinced_by(self, evidence: u32) -> Self {
+        Self { convincing: evidence, ..self }
+    }
+
     fn new(tolerance: u32, half_open: &HalfOpen, gate: Gate) -> Self {
         let HalfOpen { probe_timeout: lease, ignored_as_alive: as_alive, .. } = *half_open;
-        Self { net: 0, tolerance, leases: Leases::default(), lease, as_alive, ignored: 0, gate }
+        Self { net: 0, tolerance, convincing: 0, leases: Leases::default(), lease, as_alive, ignored: 0, gate }
     }
 
     /// What is due without another answer: leases may be over, or the ramp.
@@ -147,7 +154,7 @@ impl Recovering {
     pub(crate) fn got_far(&self, now: Instant) -> bool {
         match &self.gate {
             Gate::Ramp(ramp) => ramp.got_far(now),
-            Gate::Window(window) => window.got_far,
+            Gate::Window(window) => window.got_far(),
         }
     }
 
@@ -190,101 +197,11 @@ impl Recovering {
     }
 
     fn is_too_much(&self, net: u32) -> bool {
-        u64::from(net) >= u64::from(self.tolerance) * 100
-    }
-}
-
-#[derive(Clone, Debug)]
-struct WindowGate {
-    /// How many calls may be under way.
-    limit: u32,
-    /// The limit at which the window is full: two plus three times the usual number of calls under way (by Little's law
-    /// the traffic times the latency), and more where that no longer fits. None where nothing usual is known, as in a
-    /// slow start: then the window is full as long as it is wide enough for all who come.
-    full: Option<f64>,
-    grown_at: Instant,
-    usual_latency: Option<Duration>,
-    /// The latency of successes during the recovery, nanoseconds, and the shortest of them.
-    latency: u64,
-    shortest: u64,
-    /// Since when the window has been full.
-    full_since: Option<Instant>,
-    /// When the full window last rejected a call.
-    rejected_at: Option<Instant>,
-    got_far: bool,
-    probation: Duration,
-}
-
-impl WindowGate {
-    fn new(window: RecoveryWindow, outage: &Outage, now: Instant) -> Self {
-        let usual = outage.usual_latency.map(|latency| outage.traffic * latency.as_secs_f64());
-        let mut gate = Self {
-            limit: 2,
-            full: usual.map(|usual| 2.0 + 3.0 * usual.min(1e6)),
-            grown_at: now,
-            usual_latency: outage.usual_latency,
-            latency: 0,
-            shortest: u64::MAX,
-            full_since: None,
-            rejected_at: None,
-            got_far: false,
-            probation: window.probation_after(outage.relapses),
-        };
-        gate.mark_full(now);
-        gate
-    }
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped in the same line")]
-    fn full(&self) -> Option<u32> {
-        self.full.map(|full| full.clamp(2.0, 1e7) as u32)
-    }
-
-    fn mark_full(&mut self, now: Instant) {
-        if self.full().is_none_or(|full| self.limit >= full) {
-            self.full_since.get_or_insert(now);
-        } else {
-            self.full_since = None;
-        }
-    }
-
-    fn admit(&mut self, live: u32, now: Instant) -> bool {
-        if live < self.limit {
-            return true;
-        }
-        if self.full_since.is_some() {
-            self.rejected_at = Some(now);
-            // A latency that has grown for good must not hold it here for ever: 2 % a second while it binds.
-            let bound_for = now.since(self.grown_at).as_secs_f64().min(1.0);
-            self.full = self.full.map(|full| full * 1.02f64.powf(bound_for));
-        }
-        self.grown_at = now;
-        false
-    }
-
-    /// Shrinks by one for each call.
-    fn failed(&mut self, calls: u32) {
-        self.limit = self.limit.saturating_sub(calls).max(1);
-        if self.full().is_none_or(|full| self.limit < full) {
-            self.full_since = None;
-        }
-    }
-
-    fn succeeded(&mut self, took: Duration, now: Instant) -> Step {
-        self.latency = averaged(self.latency, took);
-        self.shortest = self.shortest.min(nanos(took).max(1));
-        match self.full() {
-            Some(full) => self.limit = (self.limit + 1).min(full.max(self.limit)),
-            // Nothing bounds it but a queue at the dependency, which shows in the latency.
-            None if self.latency <= self.shortest.saturating_mul(4) => self.limit = (self.limit + 1).min(10_000_000),
-            None => {}
-        }
-        self.got_far |= self.limit > self.full().map_or(2, |full| full / 2);
-        self.mark_full(now);
-        let Some(since) = self.full_since else { return Step::Stay };
-        let held = |since: Instant| now.since(since) >= self.probation;
-        let roomy = self.rejected_at.is_none_or(held);
-        let quick = self.usual_latency.is_some_and(|usual| self.latency <= 2 * nanos(usual).clamp(1, u64::MAX / 2));
-        if held(since) && (roomy || quick) { Step::Done } else { Step::Stay }
+        let units = self.tolerance.saturating_mul(100);
+        // A window that has been wide lets most of the traffic pass, so it takes as much to end it as to open a closed
+        // circuit; each failure makes it smaller in any case.
+        let wide = matches!(&self.gate, Gate::Window(window) if window.has_been_wide());
+        net >= if wide { units.max(self.convincing) } else { units }
     }
 }
 

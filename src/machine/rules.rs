@@ -223,7 +223,7 @@ pub(crate) struct EvidenceRule {
 }
 
 impl EvidenceRule {
-    fn new(evidence: Evidence) -> Self {
+    pub(crate) fn new(evidence: Evidence) -> Self {
         let Evidence { useless, tolerated, false_opens, floor, persistence } = evidence;
         let m = useless / (1.0 - useless);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "m is 0.01 to 99")]

@@ -9,6 +9,7 @@ use crate::{
         core::{Core, Outage, Phase, Vitals},
         open,
         recovering::Recovering,
+        rules::EvidenceRule,
     },
     state::{Mode, State},
     time::Instant,
@@ -62,7 +63,11 @@ impl Core {
         let recovering = match self.config.recovery {
             Recovery::Probes => return None,
             Recovery::Ramp(ramp) => Recovering::ramp(ramp, half_open, now),
-            Recovery::Window(window) => Recovering::window(window, outage, half_open, now),
+            Recovery::Window(window) => {
+                let evidence = self.config.evidence.map(EvidenceRule::new);
+                let needed = evidence.map_or(0, |rule| rule.needed_units(outage.traffic));
+                Recovering::window(window, outage, half_open, now).convinced_by(needed)
+            }
         };
         Some(Phase::Recovering(recovering))
     }

@@ -78,6 +78,9 @@ impl<C, R> CircuitBreakerLayer<Single<C, R>> {
     }
 
     /// Makes a rejection a `503` with `Retry-After`; inner errors stay as they are.
+    ///
+    /// The response body must have a `Default`, as that of axum and `Full<Bytes>` have and hyper's `Incoming` has not: this
+    /// is for servers.
     #[cfg(feature = "http")]
     pub fn reply_503(self) -> CircuitBreakerLayer<Single<C, Reply503>> {
         self.reject(Reply503::default())

@@ -38,7 +38,8 @@
 //! A rejection happens in `call`, never in `poll_ready`: an error there would kill a `Buffer` for good. While the circuit
 //! would reject, `poll_ready` is ready without asking the inner service, so that a dead dependency that is never ready is
 //! not waited for and nothing below is reserved. A caller that waits in `poll_ready` for a busy inner service is woken
-//! when the circuit opens, and is rejected by its `call`. No probe is held between the two.
+//! when the circuit opens, and is rejected by its `call`; while it is open or half-open nobody waits there. No probe is
+//! held between the two.
 //!
 //! An error of the inner `poll_ready` is a failure of the dependency and goes on to the caller.
 //!
@@ -187,7 +188,8 @@ where
                 self.waiter = None;
                 return Poll::Ready(result);
             }
-            if self.readiness == Readiness::None {
+            // A probe does not wait: a dead dependency may never be ready, and nobody would be told.
+            if self.readiness == Readiness::None && !self.policy.circuit().is_probing() {
                 self.waiter.get_or_insert_with(|| self.policy.circuit().waiter()).register(cx);
                 // Looked at again after the registration, so that no opening is slept through.
                 if self.policy.circuit().check().is_ok() {

@@ -299,3 +299,20 @@ fn readiness_is_asked_for_again_after_the_inner_service_was_handed_out() {
     hand.set(Readiness::Busy);
     assert!(Caller::new().poll_ready(&mut service).is_pending(), "the readiness was used up");
 }
+
+/// A dead dependency may never be ready. When a probe is due, its caller must not wait for that, nor all behind it.
+#[test]
+#[cfg(feature = "test-util")]
+fn a_caller_does_not_wait_for_the_readiness_of_a_probe() {
+    let (circuit, clock) = crate::support::manual(THREE);
+    let (mut service, hand) = guarded(&circuit);
+    crate::support::trip(&circuit);
+    clock.advance(crate::support::SECOND);
+    hand.set(Readiness::Busy);
+    assert!(is_ready(&Caller::new().poll_ready(&mut service)), "it waits for a service that is never ready");
+    let error = service.call(()).now_or_never().expect("a rejection").unwrap_err();
+    assert_eq!(rejected(&error), RejectReason::NotReady);
+    hand.set(Readiness::Ready);
+    assert!(is_ready(&Caller::new().poll_ready(&mut service)));
+    assert!(service.call(()).now_or_never().expect("an answer").is_ok(), "the next one is the probe");
+}

@@ -1,0 +1,113 @@
+//! How many calls may be under way while the dependency recovers. See [`RecoveryWindow`] for the idea.
+
+use std::time::Duration;
+
+use crate::{
+    config::RecoveryWindow,
+    machine::{Outage, recovering::Step, tally::averaged},
+    time::{Instant, nanos},
+};
+
+/// Limits the calls under way; the limit grows with success.
+#[derive(Clone, Debug)]
+pub(super) struct WindowGate {
+    /// How many calls may be under way.
+    pub(super) limit: u32,
+    /// The limit at which the window is full: two plus three times the usual number of calls under way (by Little's law
+    /// the traffic times the latency), and more where that no longer fits. None where nothing usual is known, as in a
+    /// slow start: then the window is full as long as it is wide enough for all who come.
+    full: Option<f64>,
+    grown_at: Instant,
+    usual_latency: Option<Duration>,
+    /// The latency of successes during the recovery, nanoseconds, and the shortest of them.
+    latency: u64,
+    shortest: u64,
+    /// Since when the window has been full.
+    full_since: Option<Instant>,
+    /// When the full window last rejected a call.
+    rejected_at: Option<Instant>,
+    got_far: bool,
+    probation: Duration,
+}
+
+impl WindowGate {
+    pub(super) fn new(window: RecoveryWindow, outage: &Outage, now: Instant) -> Self {
+        let usual = outage.usual_latency.map(|latency| outage.traffic * latency.as_secs_f64());
+        let mut gate = Self {
+            limit: 2,
+            full: usual.map(|usual| 2.0 + 3.0 * usual.min(1e6)),
+            grown_at: now,
+            usual_latency: outage.usual_latency,
+            latency: 0,
+            shortest: u64::MAX,
+            full_since: None,
+            rejected_at: None,
+            got_far: false,
+            probation: window.probation_after(outage.relapses),
+        };
+        gate.mark_full(now);
+        gate
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped in the same line")]
+    fn full(&self) -> Option<u32> {
+        self.full.map(|full| full.clamp(2.0, 1e7) as u32)
+    }
+
+    fn mark_full(&mut self, now: Instant) {
+        if self.full().is_none_or(|full| self.limit >= full) {
+            self.full_since.get_or_insert(now);
+        }
+    }
+
+    pub(super) fn admit(&mut self, live: u32, now: Instant) -> bool {
+        if live < self.limit {
+            return true;
+        }
+        if self.full_since.is_some() {
+            self.rejected_at = Some(now);
+            // A latency that has grown for good must not hold it here for ever: 2 % a second while it binds.
+            let bound_for = now.since(self.grown_at).as_secs_f64().min(1.0);
+            self.full = self.full.map(|full| full * 1.02f64.powf(bound_for));
+        }
+        self.grown_at = now;
+        false
+    }
+
+    /// Shrinks by one for each call.
+    pub(super) fn failed(&mut self, calls: u32) {
+        self.limit = self.limit.saturating_sub(calls).max(1);
+        // Not at the first failure: with a share of failures that is tolerated the window would never be full for long.
+        if self.full().is_none_or(|full| self.limit < full / 2) {
+            self.full_since = None;
+        }
+    }
+
+    pub(super) fn succeeded(&mut self, took: Duration, now: Instant) -> Step {
+        self.latency = averaged(self.latency, took);
+        self.shortest = self.shortest.min(nanos(took).max(1));
+        match self.full() {
+            Some(full) => self.limit = (self.limit + 1).min(full.max(self.limit)),
+            // Nothing bounds it but a queue at the dependency, which shows in the latency.
+            None if self.latency <= self.shortest.saturating_mul(4) => self.limit = (self.limit + 1).min(10_000_000),
+            None => {}
+        }
+        self.got_far |= self.limit > self.full().map_or(2, |full| full / 2);
+        self.mark_full(now);
+        let Some(since) = self.full_since else { return Step::Stay };
+        let held = |since: Instant| now.since(since) >= self.probation;
+        let roomy = self.rejected_at.is_none_or(held);
+        let quick = self.usual_latency.is_some_and(|usual| self.latency <= 2 * nanos(usual).clamp(1, u64::MAX / 2));
+        if held(since) && (roomy || quick) { Step::Done } else { Step::Stay }
+    }
+
+    /// Whether it has been wide enough for most of the usual traffic.
+    pub(super) fn has_been_wide(&self) -> bool {
+        self.got_far && self.full.is_some()
+    }
+
+    /// Whether it got far enough for a fall to be a new outage.
+    pub(super) fn got_far(&self) -> bool {
+        self.got_far
+    }
+}
