@@ -84,7 +84,7 @@ fn faults() -> Vec<(&'static str, &'static str, Config)> {
         ("recovery.window.probation", "0ns", window(RecoveryWindow::new().probation(zero))),
         ("recovery.window.max_probation", "500ms", window(RecoveryWindow::new().max_probation(second / 2))),
         ("recovery.window.tolerance", "0", window(RecoveryWindow::new().tolerance(0))),
-        ("cancelled_after", "0ns", Config::new().cancelled_after(CancelledAfter::After(zero))),
+        ("cancelled_after", "s", Config::new().cancelled_after(CancelledAfter::After(never))),
     ]
 }
 

@@ -49,7 +49,7 @@ impl Config {
             Recovery::Window(window) => check.window(window),
         }
         if let CancelledAfter::After(age) = self.cancelled_after {
-            check.within("cancelled_after", age, MS, YEAR);
+            check.within("cancelled_after", age, Duration::ZERO, YEAR);
         }
         check.done()
     }

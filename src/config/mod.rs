@@ -198,7 +198,7 @@ impl Default for Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CancelledAfter {
-    /// From this age on: 1 ms to 365 days.
+    /// From this age on: up to 365 days. At zero every dropped call is a failure, whoever dropped it.
     After(Duration),
     /// Never: every dropped call is neutral.
     Never,

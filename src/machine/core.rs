@@ -8,7 +8,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use crate::{
     config::Config,
     machine::{
-        Event, Reason, RejectReason, Rejection,
+        Event, Outage, Reason, RejectReason, Rejection, Vitals,
         half_open::{HalfOpen, Verdict},
         recovering::{Recovering, Step},
         snapshot::History,
@@ -18,34 +18,6 @@ use crate::{
     state::{Mode, State},
     time::Instant,
 };
-
-/// What is known about the dependency's usual traffic when a rule fires.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Vitals {
-    /// Calls per second, zero while unknown.
-    pub(crate) traffic: f64,
-    pub(crate) usual_latency: Option<Duration>,
-}
-
-/// An outage, from the first trip until the circuit is closed again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Outage {
-    pub(crate) since: Instant,
-    /// The usual traffic before it, calls per second, zero if unknown.
-    pub(crate) traffic: f64,
-    pub(crate) usual_latency: Option<Duration>,
-    /// How often it has been opened again since.
-    pub(crate) failed_probes: u32,
-    /// How often the dependency has failed again soon after it had come back.
-    pub(crate) relapses: u32,
-}
-
-impl Outage {
-    pub(crate) fn begin(vitals: Vitals, relapses: u32, now: Instant) -> Self {
-        let Vitals { traffic, usual_latency } = vitals;
-        Self { since: now, traffic, usual_latency, failed_probes: 0, relapses }
-    }
-}
 
 #[derive(Clone, Debug)]
 pub(super) enum Phase {
@@ -348,7 +320,10 @@ impl Core {
             Phase::Closed | Phase::Open { .. } => {}
             Phase::HalfOpen(half_open) => {
                 let verdict = half_open.due(&self.config.half_open, now);
-                self.follow(verdict, None, now);
+                // It ended when it was over, not when somebody looks: the wait has been running since.
+                let too_long = matches!(verdict, Verdict::Fail(Reason::HalfOpenTooLong { .. }));
+                let over = half_open.over_since(&self.config.half_open).filter(|over| too_long && *over < now);
+                self.follow(verdict, None, over.unwrap_or(now));
             }
             Phase::Recovering(recovering) => {
                 let step = recovering.due(now);

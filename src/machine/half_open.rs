@@ -20,6 +20,8 @@ pub(crate) struct HalfOpen {
     waited: Duration,
     /// Since when probes have been under way; none while there is none.
     since: Option<Instant>,
+    /// When the phase was over, if it was when a probe ended.
+    over: Option<Instant>,
 }
 
 /// What a probe has shown.
@@ -57,16 +59,27 @@ impl HalfOpen {
         if over { now.since(since).min(settings.probe_timeout) } else { now.since(since) }
     }
 
+    /// When the phase was over, if it is: nobody may have looked for long.
+    pub(crate) fn over_since(&self, settings: &Settings) -> Option<Instant> {
+        let left = settings.max_wait.saturating_sub(self.waited);
+        self.over.or_else(|| self.since.map(|since| since.after(left)))
+    }
+
     /// Takes note that a probe has ended, or its lease.
-    fn ended(&mut self, under_way: Duration) {
-        if self.leases.live() == 0 && self.since.take().is_some() {
-            self.waited = self.waited.saturating_add(under_way);
+    fn ended(&mut self, settings: &Settings, under_way: Duration) {
+        if self.leases.live() > 0 || self.since.is_none() {
+            return;
         }
+        let over = self.over_since(settings);
+        self.since = None;
+        self.waited = self.waited.saturating_add(under_way);
+        self.over = over.filter(|_| self.waited >= settings.max_wait);
     }
 
     /// Takes note of a step towards the verdict.
     fn progressed(&mut self, now: Instant) {
         self.waited = Duration::ZERO;
+        self.over = None;
         self.since = self.since.map(|_| now);
     }
 
@@ -84,7 +97,7 @@ impl HalfOpen {
     pub(crate) fn admit(&mut self, settings: &Settings, now: Instant) -> Option<u64> {
         let under_way = self.under_way(settings, now);
         self.leases.expire(now);
-        self.ended(under_way);
+        self.ended(settings, under_way);
         if !self.has_room(settings, self.leases.live()) {
             return None;
         }
@@ -110,7 +123,7 @@ impl HalfOpen {
     pub(crate) fn settle(&mut self, settings: &Settings, id: u64, answer: Answer, now: Instant) -> Option<Verdict> {
         let under_way = self.under_way(settings, now);
         let in_time = self.leases.give_back(id, now);
-        self.ended(under_way);
+        self.ended(settings, under_way);
         if !in_time {
             return None;
         }

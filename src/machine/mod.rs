@@ -40,6 +40,7 @@ mod half_open;
 mod lease;
 mod limit;
 mod open;
+mod outage;
 mod ramp;
 mod recovering;
 mod rejection;
@@ -50,7 +51,8 @@ mod tally;
 mod transition;
 
 pub(crate) use self::{
-    core::{Core, Vitals},
+    core::Core,
+    outage::{Outage, Vitals},
     rules::{Counts, Rules, traffic},
     snapshot::Line,
     stamp::{Ended, Finished, Kind},
@@ -65,7 +67,7 @@ pub use self::{
 
 use std::sync::Arc;
 
-use self::{core::Outage, tally::Tally};
+use self::tally::Tally;
 use crate::{
     config::{Config, ConfigError},
     outcome::Outcome,

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     config::Recovery,
     machine::{
-        Event, Reason, Transition,
-        core::{Core, Outage, Phase, Vitals},
+        Event, Outage, Reason, Transition, Vitals,
+        core::{Core, Phase},
         open,
         recovering::Recovering,
         rules::EvidenceRule,

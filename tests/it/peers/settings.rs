@@ -32,7 +32,6 @@ fn nothing_where_something_is_needed_is_refused() {
     is_refused(THREE.consecutive_failures(Consecutive::new(0)), "consecutive_failures.failures");
     is_refused(THREE.failure_count(FailureCount::new(0, SECOND)), "failure_count.failures");
     is_refused(THREE.probing(Probing::fixed(Duration::ZERO)), "probing.wait");
-    is_refused(THREE.cancelled_after(CancelledAfter::After(Duration::ZERO)), "cancelled_after");
 }
 
 /// Peers: d04, f03, f07.
