@@ -22,6 +22,8 @@ pub(super) struct WindowGate {
     /// The latency of successes during the recovery, nanoseconds, and the shortest of them.
     latency: u64,
     shortest: u64,
+    /// How many times the shortest latency is no sign of a queue: four, and more the longer it binds.
+    patience: f64,
     /// Since when the window has been full.
     full_since: Option<Instant>,
     /// When the full window last rejected a call.
@@ -40,6 +42,7 @@ impl WindowGate {
             usual_latency: outage.usual_latency,
             latency: 0,
             shortest: u64::MAX,
+            patience: 4.0,
             full_since: None,
             rejected_at: None,
             got_far: false,
@@ -69,6 +72,8 @@ impl WindowGate {
             // A latency that has grown for good must not hold it here for ever: 2 % a second while it binds.
             let bound_for = now.since(self.grown_at).as_secs_f64().min(1.0);
             self.full = self.full.map(|full| full * 1.02f64.powf(bound_for));
+            // Nor may one answer that was quicker than all others: 10 % a second.
+            self.patience = (self.patience * 1.1f64.powf(bound_for)).min(1e6);
         }
         self.grown_at = now;
         false
@@ -89,7 +94,7 @@ impl WindowGate {
         match self.full() {
             Some(full) => self.limit = (self.limit + 1).min(full.max(self.limit)),
             // Nothing bounds it but a queue at the dependency, which shows in the latency.
-            None if self.latency <= self.shortest.saturating_mul(4) => self.limit = (self.limit + 1).min(10_000_000),
+            None if self.is_quick_enough() => self.limit = (self.limit + 1).min(10_000_000),
             None => {}
         }
         self.got_far |= self.limit > self.full().map_or(2, |full| full / 2);
@@ -99,6 +104,11 @@ impl WindowGate {
         let roomy = self.rejected_at.is_none_or(held);
         let quick = self.usual_latency.is_some_and(|usual| self.latency <= 2 * nanos(usual).clamp(1, u64::MAX / 2));
         if held(since) && (roomy || quick) { Step::Done } else { Step::Stay }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a comparison of latencies needs no more than 53 bits")]
+    fn is_quick_enough(&self) -> bool {
+        self.latency as f64 <= self.shortest as f64 * self.patience
     }
 
     /// Whether it has been wide enough for most of the usual traffic.

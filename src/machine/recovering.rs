@@ -297,6 +297,25 @@ mod tests {
     }
 
     #[test]
+    fn one_answer_that_was_quicker_than_all_others_does_not_hold_a_slow_start_for_ever() {
+        let mut recovering = window(&outage(0.0, 0));
+        let mut took = 1;
+        for now in 0..40_000u64 {
+            if now % 50 == 0 {
+                let leases: Vec<_> = std::iter::from_fn(|| recovering.admit(at(now))).take(20).collect();
+                for lease in leases {
+                    let end = End::Succeeded { took: Duration::from_millis(took) };
+                    if recovering.settle(lease, end, at(now)).1 == Step::Done {
+                        return;
+                    }
+                    took = 50;
+                }
+            }
+        }
+        panic!("it never closed");
+    }
+
+    #[test]
     fn calls_that_never_end_are_failures_after_their_lease() {
         let mut recovering = window(&outage(100.0, 100));
         for round in 0..3 {

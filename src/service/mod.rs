@@ -147,9 +147,7 @@ impl<S, P> CircuitBreaker<S, P> {
         }
         Poll::Ready(Err(judge.map_err(error)))
     }
-}
 
-impl<S, P> CircuitBreaker<S, P> {
     fn not_ready<Req>(&self, request: Req) -> FutureOf<S, P, Req>
     where
         S: Service<Req>,
