@@ -9,7 +9,7 @@ use tower_breaker::{
     machine::RejectReason,
 };
 
-use crate::support::{SECOND, THREE, acquire, ended, manual, record, trip};
+use crate::support::{SECOND, THREE, acquire, manual, record, trip};
 
 const MODES: [Mode; 5] = [Mode::Auto, Mode::ForcedOpen, Mode::ForcedClosed, Mode::Disabled, Mode::MetricsOnly];
 
@@ -291,7 +291,7 @@ fn the_ledger_adds_up_over_all_states_and_modes() {
             }
             drop(open);
             let after = circuit.snapshot().ledger;
-            assert_eq!(ended(&after) - ended(&before), admitted, "{state} {mode}: {after:?}");
+            assert_eq!(after.ended() - before.ended(), admitted, "{state} {mode}: {after:?}");
             assert_eq!(after.rejected - before.rejected, rejected, "{state} {mode}");
         }
     }

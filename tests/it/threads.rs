@@ -17,7 +17,7 @@ use tower_breaker::{
 };
 
 use crate::support::{
-    SECOND, THREE, acquire, circuit, ended,
+    SECOND, THREE, acquire, circuit,
     fake::{Answer, guarded},
     manual, trip,
 };
@@ -67,7 +67,7 @@ fn many_threads_that_fail_at_once_open_it_once() {
             assert_eq!(transitions(&mut events), 1, "one outage, one event");
             let snapshot = circuit.snapshot();
             assert_eq!((snapshot.state, snapshot.times_opened), (State::Open, 1));
-            assert_eq!(ended(&snapshot.ledger), admitted.into_inner(), "{:?}", snapshot.ledger);
+            assert_eq!(snapshot.ledger.ended(), admitted.into_inner(), "{:?}", snapshot.ledger);
             assert_eq!(snapshot.ledger.rejected, THREADS as u64);
         }
     }
@@ -233,7 +233,7 @@ fn the_ledger_adds_up_at_rest_whatever_happened_before() {
         }
     });
     let ledger = circuit.snapshot().ledger;
-    assert_eq!(ended(&ledger), admitted.into_inner(), "{ledger:?}");
+    assert_eq!(ledger.ended(), admitted.into_inner(), "{ledger:?}");
     assert_eq!(ledger.rejected, rejected.into_inner());
     assert!(ledger.late > 0 && ledger.rejected > 0 && ledger.succeeded > 0, "little has happened: {ledger:?}");
 }
@@ -311,6 +311,6 @@ async fn clones_of_a_service_on_many_tasks_share_one_circuit() {
     }
     let ledger = circuit.snapshot().ledger;
     assert_eq!(transitions(&mut events), 1);
-    assert_eq!(ended(&ledger), hand.calls() as u64);
-    assert_eq!(ended(&ledger) + ledger.rejected, 64 * 20);
+    assert_eq!(ledger.ended(), hand.calls() as u64);
+    assert_eq!(ledger.ended() + ledger.rejected, 64 * 20);
 }

@@ -9,7 +9,7 @@ use tower_breaker::{
     machine::RejectReason,
 };
 
-use crate::support::{SECOND, THREE, acquire, manual, record, trip};
+use crate::support::{PRESETS, SECOND, THREE, acquire, manual, record, trip};
 
 /// A circuit that has tripped and whose wait is over.
 fn due(config: Config) -> (Circuit, ManualClock) {
@@ -191,21 +191,10 @@ fn waits_are_not_forgotten_by_a_recovery_that_fails() {
     }
 }
 
-/// Four of the shipped settings, one after the other: a dependency that is well again is always found to be.
+/// All shipped settings, one after the other: a dependency that is well again is always found to be.
 #[test]
 fn no_settings_keep_a_healthy_dependency_out_for_ever() {
-    let all = [
-        Config::new(),
-        Config::classic(),
-        Config::resilience4j(),
-        Config::hystrix(),
-        Config::polly(),
-        Config::opossum(),
-        Config::envoy(),
-        Config::gobreaker(),
-        Config::failsafe(),
-    ];
-    for config in all {
+    for config in PRESETS {
         for state in [State::Open, State::HalfOpen, State::Recovering] {
             let (circuit, clock) = manual(config.initial_state(state));
             let mut calls = 0;

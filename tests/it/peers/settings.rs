@@ -11,7 +11,7 @@ use tower_breaker::{
     machine::Event,
 };
 
-use crate::support::{SECOND, THREE, acquire, fake::Fake, manual, record, trip};
+use crate::support::{PRESETS, SECOND, THREE, acquire, fake::Fake, manual, record, trip};
 
 fn is_refused(config: Config, field: &str) {
     let error = Circuit::builder("test").config(config).build().expect_err(field);
@@ -160,18 +160,7 @@ fn a_circuit_that_is_dropped_takes_everything_with_it() {
 /// The shipped settings are within their own bounds, and open on what they say.
 #[test]
 fn all_shipped_settings_build_and_open_on_a_total_outage() {
-    let all = [
-        Config::new(),
-        Config::classic(),
-        Config::resilience4j(),
-        Config::hystrix(),
-        Config::polly(),
-        Config::opossum(),
-        Config::envoy(),
-        Config::gobreaker(),
-        Config::failsafe(),
-    ];
-    for config in all {
+    for config in PRESETS {
         let (circuit, clock) = manual(config);
         let mut failures = 0;
         while circuit.state() == State::Closed {

@@ -6,12 +6,12 @@ pub(crate) mod net;
 
 use std::time::Duration;
 
+#[cfg(feature = "test-util")]
+use tower_breaker::clock::ManualClock;
 use tower_breaker::{
     Circuit, Config, Failure, Outcome, Permit,
     config::{Consecutive, Probing, Recovery},
 };
-#[cfg(feature = "test-util")]
-use tower_breaker::{clock::ManualClock, machine::Ledger};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -51,8 +51,16 @@ pub(crate) fn trip(circuit: &Circuit) {
     acquire(circuit).record(Failure::new().tripping());
 }
 
-/// Calls that were admitted and have ended.
+/// All settings that the crate ships.
 #[cfg(feature = "test-util")]
-pub(crate) fn ended(ledger: &Ledger) -> u64 {
-    ledger.succeeded + ledger.failed + ledger.ignored + ledger.cancelled + ledger.late
-}
+pub(crate) const PRESETS: [Config; 9] = [
+    Config::new(),
+    Config::classic(),
+    Config::resilience4j(),
+    Config::hystrix(),
+    Config::polly(),
+    Config::opossum(),
+    Config::envoy(),
+    Config::gobreaker(),
+    Config::failsafe(),
+];
