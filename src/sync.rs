@@ -1,6 +1,11 @@
 //! The one place that names locks and atomics, so that a model checker can stand in for them.
 
-pub(crate) use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, atomic};
+pub(crate) use std::sync::{Arc, MutexGuard, OnceLock, Weak, atomic};
+use std::{
+    cell::Cell,
+    num::NonZero,
+    sync::{PoisonError, TryLockError},
+};
 
 /// A lock without poisoning: no user code runs under it, so what it guards is whole even after a panic.
 #[derive(Debug, Default)]
@@ -11,25 +16,40 @@ impl<T> Mutex<T> {
         Self(std::sync::Mutex::new(value))
     }
 
+    /// None if somebody else holds it.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A shared value that is read often and swapped seldom; reading takes no lock.
-#[derive(Debug)]
-pub(crate) struct Swap<T>(arc_swap::ArcSwap<T>);
+/// How many threads can run at once, as a power of two: at most 32, since more stripes of a circuit cost more memory than
+/// they save time.
+pub(crate) fn threads() -> usize {
+    // Asked once: the answer takes some reads of files.
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    *THREADS.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get).next_power_of_two().min(32))
+}
 
-impl<T> Swap<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self(arc_swap::ArcSwap::from_pointee(value))
+/// The number of this thread, counted from the first that asked.
+#[inline]
+pub(crate) fn thread_number() -> usize {
+    thread_local! {
+        static NUMBER: Cell<usize> = const { Cell::new(usize::MAX) };
     }
-
-    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<T>> {
-        self.0.load()
+    let number = NUMBER.get();
+    if number != usize::MAX {
+        return number;
     }
-
-    pub(crate) fn store(&self, value: T) {
-        self.0.store(Arc::new(value));
-    }
+    static NEXT: atomic::AtomicUsize = atomic::AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, atomic::Ordering::Relaxed);
+    NUMBER.set(number);
+    number
 }

@@ -20,12 +20,12 @@ const STOREYS: [&[&str]; 9] = [
 
 /// Where each foreign crate may be named.
 const HOMES: [(&str, &[&str]); 11] = [
-    ("arc_swap", &["sync.rs"]),
+    ("coarsetime", &["clock/system.rs"]),
     ("http", &["classify/http.rs", "classify/retry_after.rs", "classify/seen.rs", "service/reply_503.rs"]),
     ("httpdate", &["classify/retry_after.rs"]),
     ("pin_project_lite", &["service/future.rs"]),
     ("std::sync", &["sync.rs"]),
-    ("std::time::Instant", &[]),
+    ("std::time::Instant", &["clock/tokio.rs"]),
     ("tokio", &["circuit/outbox.rs", "clock/tokio.rs"]),
     ("tower", &["classify/chain.rs", "service/mod.rs"]),
     ("tower_layer", &["service/layer.rs"]),

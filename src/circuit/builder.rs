@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     circuit::{Circuit, Rule, Shared},
-    clock::{Clock, TokioClock},
+    clock::{Clock, SystemClock},
     config::{Config, ConfigError},
     observe::{Observer, standard},
     state::Mode,
@@ -45,7 +45,7 @@ impl Builder {
         Self { mode, ..self }
     }
 
-    /// Sets the clock. Default: [`TokioClock`], which follows `tokio::time::pause`.
+    /// Sets the clock. Default: [`SystemClock`], which follows `tokio::time::pause` in tests.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
         Self { clock: Some(Arc::new(clock)), ..self }
     }
@@ -74,7 +74,7 @@ impl Builder {
     /// [`ConfigError`] names every setting that is out of its bounds.
     pub fn build(self) -> Result<Circuit, ConfigError> {
         self.config.check()?;
-        let clock = self.clock.unwrap_or_else(|| Arc::new(TokioClock::new()));
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         // RandomState is what the standard library offers for a number that differs between circuits and processes.
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let circuit = Circuit::from(Shared::new(self.name, self.config, seed, clock, self.observers, self.rules));

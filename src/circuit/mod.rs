@@ -26,17 +26,17 @@
 
 mod builder;
 mod call;
-mod cell;
+mod gate;
 mod outbox;
 mod permit;
-mod ring;
 mod rule;
 mod shared;
-mod tally;
+mod stripe;
+mod stripes;
 mod waiters;
-mod wheel;
 mod word;
 
+pub(crate) use self::waiters::Waiter;
 pub use self::{
     builder::Builder,
     call::CallError,
@@ -44,7 +44,7 @@ pub use self::{
     permit::Permit,
     rule::Rule,
 };
-pub(crate) use self::{shared::Shared, waiters::Waiter};
+use self::{shared::Shared, stripe::Stripe};
 
 use std::{fmt, future::poll_fn, task::Poll, time::Duration};
 
@@ -55,16 +55,23 @@ use crate::{
     outcome::Outcome,
     rejected::Rejected,
     state::{Mode, State},
-    sync::Arc,
+    sync::{Arc, OnceLock, thread_number, threads},
 };
 
 /// The state of one dependency. Clones are the same circuit. See the [module docs](self) for an example.
 #[derive(Clone)]
-pub struct Circuit(Arc<Shared>);
+pub struct Circuit(Arc<Handle>);
+
+struct Handle {
+    shared: Arc<Shared>,
+    /// A place for the stripe of each thread; threads beyond their number share.
+    stripes: Box<[OnceLock<Arc<Stripe>>]>,
+}
 
 impl From<Shared> for Circuit {
     fn from(shared: Shared) -> Self {
-        Self(Arc::new(shared))
+        let stripes = (0..threads()).map(|_| OnceLock::new()).collect();
+        Self(Arc::new(Handle { shared: Arc::new(shared), stripes }))
     }
 }
 
@@ -77,7 +84,7 @@ impl Circuit {
     /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.name()
+        self.0.shared.name()
     }
 
     /// Asks for leave to make one call.
@@ -86,7 +93,8 @@ impl Circuit {
     ///
     /// [`Rejected`] if no call may pass now; it says when to come back. Do not make the call then.
     pub fn try_acquire(&self) -> Result<Permit, Rejected> {
-        self.0.admit().map(|stamp| Permit::new(Arc::clone(&self.0), stamp))
+        let stripe = self.stripe();
+        stripe.admit().map(|stamp| Permit::new(Arc::clone(stripe), stamp))
     }
 
     /// Reports whether a call would pass now, without making it one.
@@ -95,7 +103,7 @@ impl Circuit {
     ///
     /// [`Rejected`] as [`Circuit::try_acquire`] would return it. Nothing is counted.
     pub fn check(&self) -> Result<(), Rejected> {
-        self.0.would_admit()
+        self.would_admit().map_err(|rejection| self.stripe().rejected(rejection))
     }
 
     /// Waits until a call would pass.
@@ -112,20 +120,20 @@ impl Circuit {
     ///
     /// Nothing is held; the future can be dropped at any time.
     pub async fn until_ready(&self) {
-        let waiter = Waiter::new(&self.0);
+        let waiter = Waiter::new(&self.0.shared);
         let mut sleep: Option<Sleep> = None;
         poll_fn(|cx| {
             // Before the look: what changes after it wakes us.
             waiter.register(cx);
             loop {
                 let Err(rejected) = self.check() else { return Poll::Ready(()) };
-                if self.0.read(|core, _| core.is_ramping()) {
+                if self.0.shared.read(|core, _| core.is_ramping()) {
                     return Poll::Ready(());
                 }
                 let Some(wait) = rejected.retry_after() else { return Poll::Pending };
                 // A millisecond at least, so that a wait of nothing is no busy loop.
-                let deadline = self.0.clock().now().after(wait.max(Duration::from_millis(1)));
-                let timer = sleep.insert(self.0.clock().sleep_until(deadline));
+                let deadline = self.0.shared.clock().now().after(wait.max(Duration::from_millis(1)));
+                let timer = sleep.insert(self.0.shared.clock().sleep_until(deadline));
                 if timer.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
@@ -137,19 +145,19 @@ impl Circuit {
     /// Returns what is measured. An open circuit whose wait is over stays open until a call comes.
     #[must_use]
     pub fn state(&self) -> State {
-        self.0.read(|core, _| core.state())
+        self.0.shared.read(|core, _| core.state())
     }
 
     /// Returns what an operator wants.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.0.read(|core, now| core.effective_mode(now))
+        self.0.shared.read(|core, now| core.effective_mode(now))
     }
 
     /// Returns a copy of what the circuit knows; its state, reason and counts belong together.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.0.snapshot()
+        self.0.shared.snapshot()
     }
 
     /// Says in one sentence what the circuit is doing and why, see [`Snapshot::explain`].
@@ -161,7 +169,7 @@ impl Circuit {
     /// Subscribes to what happens from now on. The stream is bounded; a slow subscriber is told how much it missed.
     #[must_use]
     pub fn subscribe(&self) -> Events {
-        Events::new(self.0.outbox.subscribe())
+        Events::new(self.0.shared.outbox.subscribe())
     }
 
     /// Sets the mode, for good or for a time; when the time is over the mode is [`Mode::Auto`], whatever it was before.
@@ -169,7 +177,7 @@ impl Circuit {
     /// [`Mode::ForcedClosed`] also closes the circuit; the other modes leave the state as it was measured, so that
     /// [`Mode::Auto`] goes on from there.
     pub fn set_mode(&self, mode: Mode, lasting: Option<Duration>) {
-        self.0.set_mode(mode, lasting);
+        self.0.shared.set_mode(mode, lasting);
     }
 
     /// Rejects every call until another mode is set. For a time: [`Circuit::set_mode`].
@@ -202,7 +210,7 @@ impl Circuit {
     /// After it the circuit decides as a new one does. The mode stays, since it is an operator's wish; the ledger stays,
     /// since its numbers only grow.
     pub fn reset(&self) {
-        self.0.reset();
+        self.0.shared.reset();
     }
 
     /// Takes other settings while running. The state goes on, and so do the windows that the new rules still look at.
@@ -211,18 +219,34 @@ impl Circuit {
     ///
     /// [`ConfigError`] names every setting that is out of its bounds; nothing has changed then.
     pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
-        self.0.reconfigure(config)
+        self.0.shared.reconfigure(config)
     }
 
     /// Returns the settings.
     #[must_use = "reading the settings changes nothing"]
     pub fn config(&self) -> Config {
-        self.0.config()
+        self.0.shared.config()
+    }
+
+    /// [`Circuit::check`] without a name to the rejection, which is somebody else's to write.
+    #[inline]
+    pub(crate) fn would_admit(&self) -> Result<(), Rejection> {
+        self.0.shared.would_admit()
+    }
+
+    /// The stripe of this thread.
+    #[inline]
+    fn stripe(&self) -> &Arc<Stripe> {
+        let place = &self.0.stripes[thread_number() % self.0.stripes.len()];
+        place.get().unwrap_or_else(|| {
+            self.0.shared.add_stripe(place);
+            place.get().expect("it has just been put there")
+        })
     }
 
     /// A place among those who are woken by a change.
     pub(crate) fn waiter(&self) -> Waiter {
-        Waiter::new(&self.0)
+        Waiter::new(&self.0.shared)
     }
 
     /// Reports whether a call that passes now is a probe.
@@ -248,15 +272,15 @@ impl Circuit {
 
     /// A rejection that the service makes because what is below it is not ready; it is counted.
     pub(crate) fn reject_not_ready(&self) -> Rejected {
-        self.0.count(crate::machine::Line::Rejected);
         let rejection =
             Rejection { state: self.state(), reason: RejectReason::NotReady, retry_after: Some(Duration::ZERO) };
-        self.0.rejected(rejection)
+        self.stripe().count_rejected();
+        self.stripe().rejected(rejection)
     }
 }
 
 impl fmt::Debug for Circuit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.0.shared.fmt(f)
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, mem};
 
 use crate::{
-    circuit::Shared,
+    circuit::Stripe,
     machine::{Ended, Stamp},
     outcome::Outcome,
     sync::Arc,
@@ -15,7 +15,7 @@ use crate::{
 /// for [`Config::cancelled_after`](crate::Config::cancelled_after), or if it is dropped by a panic.
 #[must_use = "dropping a permit cancels the call; record its outcome"]
 pub struct Permit {
-    circuit: Arc<Shared>,
+    stripe: Arc<Stripe>,
     /// invariant: some until the permit is settled.
     stamp: Option<Stamp>,
     /// Whether a panic of the thread is taken for one of the call: not if the thread was panicking already, and not where
@@ -24,8 +24,8 @@ pub struct Permit {
 }
 
 impl Permit {
-    pub(super) fn new(circuit: Arc<Shared>, stamp: Stamp) -> Self {
-        Self { circuit, stamp: Some(stamp), watches_thread: !std::thread::panicking() }
+    pub(super) fn new(stripe: Arc<Stripe>, stamp: Stamp) -> Self {
+        Self { stripe, stamp: Some(stamp), watches_thread: !std::thread::panicking() }
     }
 
     /// Ends the call with its outcome.
@@ -69,7 +69,7 @@ impl Permit {
 
     fn settle(&mut self, ended: Ended) {
         if let Some(stamp) = self.stamp.take() {
-            self.circuit.settle(stamp, ended);
+            self.stripe.settle(stamp, ended);
         }
     }
 }
@@ -84,7 +84,7 @@ impl Drop for Permit {
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
-            .field("circuit", &self.circuit.name())
+            .field("circuit", self.stripe.shared.name())
             .field("probe", &self.is_probe())
             .finish_non_exhaustive()
     }

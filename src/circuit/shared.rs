@@ -1,30 +1,28 @@
-//! What all clones of a circuit share: the fast path in atomics, the phases behind a lock.
+//! What all clones of a circuit share: the machine behind a lock, and what can be known without it.
 
 use std::{fmt, time::Duration};
 
 use crate::{
     circuit::{
-        Rule,
+        Rule, Stripe,
+        gate::Gate,
         outbox::Outbox,
         rule,
-        tally::Tally,
+        stripes::{Open, Stripes},
         waiters::Waiters,
         word::{AtomicWord, Lane},
     },
-    clock::Clock,
+    clock::{COARSENESS, Clock},
     config::{Config, ConfigError},
-    machine::{
-        Core, Counts, Ended, Finished, Kind, Ledger, Line, Reason, RejectReason, Rejection, Rules, Snapshot, Stamp,
-        Vitals, WindowSnapshot,
-    },
+    machine::{Core, Ended, Kind, Machine, RejectReason, Rejection, Snapshot, Stamp},
     observe::Observer,
-    rejected::Rejected,
+    outcome::Outcome,
     state::{Mode, State},
     sync::{
-        Arc, Mutex, Swap,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Instant, nanos},
 };
 
 /// What all clones of a circuit share.
@@ -32,11 +30,13 @@ use crate::{
 /// Lock order: the phases, then the outbox. The list of waiters is locked alone.
 pub(crate) struct Shared {
     word: AtomicWord,
-    /// The settings and what is counted by them; swapped as a whole.
-    live: Swap<Live>,
-    /// Relaxed everywhere: lines that only grow, read for people.
-    ledger: [AtomicU64; Line::COUNT],
-    core: Mutex<Core>,
+    /// Until when a plain success needs no lock, nanoseconds. Written under the lock.
+    turns_at: AtomicU64,
+    /// Whether the coarse time is good enough to tell it: if no bucket is narrower than ten times what it may be wrong.
+    coarse: AtomicBool,
+    /// The duration above which a call is slow, nanoseconds. Written under the lock.
+    slow_after: AtomicU64,
+    inner: Mutex<Inner>,
     pub(super) waiters: Waiters,
     pub(super) outbox: Outbox,
     rules: Vec<Arc<dyn Rule>>,
@@ -44,22 +44,18 @@ pub(crate) struct Shared {
     name: Arc<str>,
 }
 
-struct Live {
-    config: Config,
-    tally: Tally,
-    /// Whether every call is timed, because its duration can decide.
-    timed: bool,
+/// The machine, and the gates that let healthy calls pass by it.
+///
+/// invariant: whenever the lock is free, the gates are open just if the word says [`Lane::Count`].
+struct Inner {
+    machine: Machine,
+    stripes: Stripes,
 }
 
-impl Live {
-    fn new(config: Config, tally: Tally) -> Self {
-        let timed = config.slow_after().is_some() || config.abandoned_after().is_some();
-        Self { config, tally, timed }
-    }
-
-    /// Whether the next call is timed, for a rule or as a sample.
-    fn times_next(&self) -> bool {
-        self.tally.take_sample() || self.timed
+impl Inner {
+    /// What passed by the machine comes before all else.
+    fn fold(&mut self) {
+        self.stripes.fold(&mut self.machine);
     }
 }
 
@@ -73,161 +69,148 @@ impl Shared {
         observers: Vec<Arc<dyn Observer>>,
         rules: Vec<Arc<dyn Rule>>,
     ) -> Self {
-        let now = clock.now();
-        let tally = Tally::new(Rules::new(&config, !rules.is_empty()), now);
-        let core = Core::new(Arc::clone(&name), config, seed, now);
-        tally.begin(core.closed_epoch(), now);
-        Self {
-            word: AtomicWord::new(&core),
-            live: Swap::new(Live::new(config, tally)),
-            ledger: [const { AtomicU64::new(0) }; Line::COUNT],
-            core: Mutex::new(core),
+        let machine = Machine::with_rules(Arc::clone(&name), config, seed, !rules.is_empty(), clock.now());
+        let shared = Self {
+            word: AtomicWord::new(machine.core()),
+            turns_at: AtomicU64::new(0),
+            coarse: AtomicBool::new(false),
+            slow_after: AtomicU64::new(0),
+            inner: Mutex::new(Inner { machine, stripes: Stripes::default() }),
             waiters: Waiters::default(),
             outbox: Outbox::new(observers),
             rules,
             clock,
             name,
-        }
+        };
+        shared.publish(&mut shared.inner.lock());
+        shared
     }
 
     pub(super) fn name(&self) -> &Arc<str> {
         &self.name
     }
 
+    #[inline]
     pub(super) fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
 
-    /// Answers a call. In the closed state: one load of the word, and the clock only where a duration is asked for.
-    pub(super) fn admit(&self) -> Result<Stamp, Rejected> {
+    /// Until when a plain success needs no lock; for ever where no rule asks for the time.
+    #[inline]
+    pub(super) fn turns_at(&self) -> Instant {
+        // Relaxed: the gate decides whether the success counts; this only in which bucket, and buckets are that fuzzy
+        // among threads.
+        Instant::from_nanos(self.turns_at.load(Ordering::Relaxed))
+    }
+
+    /// The time of a plain success.
+    #[inline]
+    pub(super) fn time_of_success(&self) -> Instant {
+        if self.coarse.load(Ordering::Relaxed) { self.clock.coarse_now() } else { self.clock.now() }
+    }
+
+    #[inline]
+    pub(super) fn is_slow(&self, took: Duration) -> bool {
+        // Relaxed: a call that ends while the settings change is judged by either.
+        nanos(took) > self.slow_after.load(Ordering::Relaxed)
+    }
+
+    /// Puts a new stripe into `place`, unless another thread has been faster.
+    #[cold]
+    pub(super) fn add_stripe(self: &Arc<Self>, place: &OnceLock<Arc<Stripe>>) {
+        let mut inner = self.inner.lock();
+        let Inner { machine, stripes } = &mut *inner;
+        // Under the lock, so that it cannot miss the opening or the closing of the gates.
+        let stripe = place.get_or_init(|| Arc::new(Stripe::new(self, Gate::closed())));
+        stripes.add(stripe, machine);
+    }
+
+    /// Answers a call that found its gate closed.
+    #[cold]
+    pub(super) fn admit(&self, stripe: &Stripe) -> Result<Stamp, Rejection> {
         let word = self.word.load();
         match word.lane() {
-            Lane::Count => {
-                let timed = self.live.load().times_next();
-                let started = timed.then(|| self.clock.now());
-                return Ok(Stamp { epoch: word.epoch(), kind: Kind::Counted, started });
+            // The machine counts what it rejects; this it does not see.
+            Lane::Wait => self.wait().inspect_err(|_| stripe.count_rejected())?,
+            Lane::Pass => {
+                return Ok(Stamp { epoch: word.epoch(), kind: Kind::Uncounted, started: None, sample: false });
             }
-            Lane::Pass => return Ok(Stamp { epoch: word.epoch(), kind: Kind::Uncounted, started: None }),
-            Lane::Ask | Lane::Wait => {}
+            Lane::Ask | Lane::Count => {}
         }
         let now = self.clock.now();
-        let answer = if word.lane() == Lane::Wait && now < self.word.next_probe() {
-            Err(self.waiting(now))
-        } else {
-            self.change(now, |core| core.admit(now))
-        };
-        match answer {
-            Ok(mut stamp) => {
-                if stamp.kind == Kind::Shadow {
-                    self.count(Line::WouldReject);
-                }
-                // Closed by this very call.
-                if stamp.kind == Kind::Counted && !self.live.load().times_next() {
-                    stamp.started = None;
-                }
-                Ok(stamp)
-            }
-            Err(rejection) => {
-                self.count(Line::Rejected);
-                Err(self.rejected(rejection))
-            }
-        }
+        self.change(|machine| machine.admit(now))
     }
 
     /// Answers as [`Shared::admit`] would, without admitting a call. Transitions that are due are made.
-    pub(super) fn would_admit(&self) -> Result<(), Rejected> {
-        let word = self.word.load();
-        let answer = match word.lane() {
-            Lane::Count | Lane::Pass => return Ok(()),
+    #[inline]
+    pub(super) fn would_admit(&self) -> Result<(), Rejection> {
+        match self.word.load().lane() {
+            Lane::Count | Lane::Pass => Ok(()),
             Lane::Ask => {
                 let now = self.clock.now();
-                self.change(now, |core| core.look(now))
+                self.change(|machine| machine.change(now, |core| core.look(now)))
             }
-            Lane::Wait => {
-                let now = self.clock.now();
-                if now < self.word.next_probe() { Err(self.waiting(now)) } else { Ok(()) }
-            }
+            Lane::Wait => self.wait(),
+        }
+    }
+
+    /// Rejects a call while the circuit is open and no probe is due, without the lock.
+    fn wait(&self) -> Result<(), Rejection> {
+        let next_probe = self.word.next_probe();
+        let mut now = self.clock.coarse_now();
+        // Near the end only the exact time will do: whoever comes back when told to must not be told to wait again.
+        if now.after(COARSENESS) >= next_probe {
+            now = self.clock.now();
+        }
+        if now >= next_probe {
+            return Ok(());
+        }
+        Err(Rejection { state: State::Open, reason: RejectReason::Open, retry_after: Some(next_probe.since(now)) })
+    }
+
+    /// Takes the end of a call that the machine must know of.
+    pub(super) fn settle(&self, stamp: &Stamp, ended: Ended) {
+        match stamp.kind {
+            Kind::Uncounted => return,
+            Kind::Counted | Kind::Probe(_) | Kind::Recovering(_) | Kind::Shadow => {}
+        }
+        let now = self.clock.now();
+        let window = self.change(|machine| {
+            let undecided = machine.end(stamp, ended, now);
+            (undecided && !self.rules.is_empty()).then(|| machine.window(now))
+        });
+        if matches!(stamp.kind, Kind::Probe(_) | Kind::Recovering(_)) {
+            // A slot is free.
+            self.waiters.wake_all();
+        }
+        let Some(reason) = window.and_then(|window| rule::judge(&self.rules, &window)) else { return };
+        let hint = match ended.outcome() {
+            Some(Outcome::Failure(failure)) => failure.hint(),
+            Some(Outcome::Ignored | Outcome::Success) | None => None,
         };
-        answer.map_err(|rejection| self.rejected(rejection))
+        self.change(|machine| machine.trip(stamp.epoch, reason, hint, now));
     }
 
-    /// Takes the end of a call.
-    pub(super) fn settle(&self, stamp: Stamp, ended: Ended) {
-        if stamp.kind == Kind::Uncounted {
-            return;
-        }
-        let live = self.live.load();
-        let needs_time = stamp.started.is_some() || live.tally.rules().success_needs_time();
-        let plain = !needs_time && !ended.is_failure();
-        // Where no rule needs the time, a success takes none.
-        let now = if plain { Instant::ZERO } else { self.clock.now() };
-        let took = stamp.started.map(|started| now.since(started));
-        let finished = Finished::new(&live.config, ended, took);
-        let in_time = match stamp.kind {
-            Kind::Counted => self.still_counts(&stamp),
-            Kind::Shadow | Kind::Uncounted => true,
-            Kind::Probe(_) | Kind::Recovering(_) => {
-                let in_time = self.change(now, |core| core.settle(&stamp, finished, now));
-                // A slot is free.
-                self.waiters.wake_all();
-                in_time
-            }
-        };
-        if !in_time {
-            return self.count(Line::Late);
-        }
-        self.count(finished.line());
-        if finished.slow {
-            self.count(Line::Slow);
-        }
-        if stamp.kind == Kind::Counted {
-            self.counted(&live, stamp.epoch, finished, now);
-        }
-    }
-
-    /// Whether a call that was admitted in a closed phase ends in it, and not while the circuit is disabled.
-    fn still_counts(&self, stamp: &Stamp) -> bool {
-        let word = self.word.load();
-        let enabled = || self.read(|core, now| core.effective_mode(now) != Mode::Disabled);
-        word.epoch() == stamp.epoch && (word.lane() == Lane::Count || enabled())
-    }
-
-    /// Counts a call in the closed state and asks the rules.
-    fn counted(&self, live: &Live, epoch: u64, finished: Finished, now: Instant) {
-        let Some(call) = finished.counted() else { return };
-        let tally = &live.tally;
-        tally.record(epoch, call, now);
-        if call.failure.is_none() && !call.slow {
-            return;
-        }
-        let counts = tally.of(epoch);
-        let own = || rule::judge(&self.rules, &WindowSnapshot::new(tally.rules(), &counts, now));
-        let judged = tally.rules().judge(&counts, call.failure, call.slow, now);
-        let Some(reason) = judged.or_else(|| if self.rules.is_empty() { None } else { own() }) else { return };
-        let vitals = Vitals { traffic: counts.traffic(now), usual_latency: tally.usual_latency() };
-        if !self.trip(epoch, reason, vitals, finished, now) {
-            tally.forget_excess(epoch, now);
-        }
-    }
-
+    /// Takes note that a new bucket begins. Whoever finds the lock taken need not wait: its call counts in the old one.
     #[cold]
-    fn trip(&self, epoch: u64, reason: Reason, vitals: Vitals, finished: Finished, now: Instant) -> bool {
-        self.change(now, |core| core.trip(epoch, reason, vitals, finished.hint(), now))
+    pub(super) fn turn(&self) {
+        let now = self.clock.now();
+        let Some(mut inner) = self.inner.try_lock() else { return };
+        inner.fold();
+        inner.machine.turn(now);
+        self.publish(&mut inner);
     }
 
-    /// Changes the phases: the one place that locks them to write. Whoever waits is woken, and events go out, afterwards.
-    pub(super) fn change<T>(&self, now: Instant, change: impl FnOnce(&mut Core) -> T) -> T {
+    /// Changes the machine: the one place that locks it to write. Whoever waits is woken, and events go out, afterwards.
+    fn change<T>(&self, change: impl FnOnce(&mut Machine) -> T) -> T {
         let (result, changed) = {
-            let mut core = self.core.lock();
-            let epoch = core.epoch();
-            let result = change(&mut core);
-            if core.epoch() != epoch && core.state() == State::Closed {
-                self.live.load().tally.begin(core.epoch(), now);
-            }
-            self.word.publish(&core);
-            let changed = core.has_events();
+            let mut inner = self.inner.lock();
+            inner.fold();
+            let result = change(&mut inner.machine);
+            self.publish(&mut inner);
+            let changed = inner.machine.core().has_events();
             if changed {
-                self.outbox.push(std::iter::from_fn(|| core.take_event()));
+                self.outbox.push(std::iter::from_fn(|| inner.machine.next_event()));
             }
             (result, changed)
         };
@@ -238,66 +221,55 @@ impl Shared {
         result
     }
 
+    /// Makes known without the lock what can be. Called under it.
+    fn publish(&self, inner: &mut Inner) {
+        let Inner { machine, stripes } = inner;
+        let slow_after = machine.core().config().slow_after().map_or(u64::MAX, nanos);
+        self.slow_after.store(slow_after, Ordering::Relaxed);
+        self.coarse.store(machine.tally().rules().narrowest_bucket() >= Some(10 * COARSENESS), Ordering::Relaxed);
+        self.turns_at.store(machine.turns_at().as_nanos(), Ordering::Relaxed);
+        let word = self.word.publish(machine.core());
+        let open = Open { epoch: word.epoch(), timed: machine.times_all() };
+        stripes.set((word.lane() == Lane::Count).then_some(open), machine);
+    }
+
     /// Changes what an operator may change. Whoever waits looks again, whether or not it was an event.
-    fn operate(&self, operate: impl FnOnce(&mut Core, Instant)) {
+    fn operate<T>(&self, operate: impl FnOnce(&mut Machine, Instant) -> T) -> T {
         let now = self.clock.now();
-        self.change(now, |core| operate(core, now));
+        let result = self.change(|machine| operate(machine, now));
         self.waiters.wake_all();
+        result
     }
 
     pub(super) fn set_mode(&self, mode: Mode, lasting: Option<Duration>) {
-        self.operate(|core, now| core.set_mode(mode, lasting.map(|lasting| now.after(lasting)), now));
+        self.operate(|machine, now| machine.set_mode(mode, lasting.map(|lasting| now.after(lasting)), now));
     }
 
     pub(super) fn reset(&self) {
-        self.operate(|core, now| {
-            core.reset(now);
-            self.live.load().tally.forget_latency();
-        });
+        self.operate(Machine::reset);
     }
 
     pub(super) fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
-        config.check()?;
-        self.operate(|core, now| {
-            core.reconfigure(config);
-            let rules = Rules::new(&config, !self.rules.is_empty());
-            let tally = self.live.load().tally.with_rules(rules, core.closed_epoch(), now);
-            self.live.store(Live::new(config, tally));
-        });
-        Ok(())
+        self.operate(|machine, now| machine.reconfigure(config, now))
     }
 
     pub(super) fn config(&self) -> Config {
-        self.live.load().config
+        *self.inner.lock().machine.core().config()
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
         // The clock is the user's and is not read under the lock. A transition that comes before the lock is dated later
         // than this; durations saturate.
         let now = self.clock.now();
-        let core = self.core.lock();
-        let live = self.live.load();
-        let ledger = Ledger::read(|line| self.ledger[line as usize].load(Ordering::Relaxed));
-        Snapshot::new(&core, live.tally.rules(), &live.tally.of(core.closed_epoch()), ledger, now)
+        let inner = &mut *self.inner.lock();
+        inner.fold();
+        inner.stripes.take_lines(&mut inner.machine);
+        inner.machine.snapshot(now)
     }
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&Core, Instant) -> T) -> T {
         let now = self.clock.now();
-        read(&self.core.lock(), now)
-    }
-
-    /// The rejection of an open circuit, made without the lock.
-    fn waiting(&self, now: Instant) -> Rejection {
-        let retry_after = Some(self.word.next_probe().since(now));
-        Rejection { state: State::Open, reason: RejectReason::Open, retry_after }
-    }
-
-    pub(super) fn rejected(&self, rejection: Rejection) -> Rejected {
-        Rejected::new(Arc::clone(&self.name), rejection)
-    }
-
-    pub(super) fn count(&self, line: Line) {
-        self.ledger[line as usize].fetch_add(1, Ordering::Relaxed);
+        read(self.inner.lock().machine.core(), now)
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    circuit::Shared,
+    circuit::shared::Shared,
     sync::{Arc, Mutex},
 };
 

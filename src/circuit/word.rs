@@ -1,9 +1,9 @@
-//! The one word that every call reads first.
+//! What a call finds in the word of the phases when its gate is closed.
 
 use std::fmt;
 
 use crate::{
-    machine::Core,
+    machine::{Core, Epoch},
     state::{Mode, State},
     sync::atomic::{AtomicU64, Ordering},
     time::Instant,
@@ -23,7 +23,7 @@ pub(super) struct Word(u64);
 pub(super) enum Lane {
     /// Ask the phases behind the lock.
     Ask = 0,
-    /// Pass and be counted; nothing else is asked.
+    /// Pass at the gate, which is open.
     Count = 1,
     /// Be rejected until the next probe is due; then ask.
     Wait = 2,
@@ -56,8 +56,8 @@ impl Word {
         }
     }
 
-    pub(super) fn epoch(self) -> u64 {
-        self.0 >> EPOCH_SHIFT
+    pub(super) fn epoch(self) -> Epoch {
+        Epoch::new(self.0 >> EPOCH_SHIFT)
     }
 }
 
@@ -83,12 +83,14 @@ impl AtomicWord {
         word
     }
 
-    pub(super) fn publish(&self, core: &Core) {
+    pub(super) fn publish(&self, core: &Core) -> Word {
         let next = core.next_probe().unwrap_or(Instant::ZERO);
         // Relaxed: made visible by the store below.
         self.next_probe.store(next.as_nanos(), Ordering::Relaxed);
-        // Release: the counts that a new closed phase begins with happen before a call that is counted in it.
-        self.word.store(Word::of(core).0, Ordering::Release);
+        let word = Word::of(core);
+        // Release: whoever reads the lane reads the time that goes with it, or a later one.
+        self.word.store(word.0, Ordering::Release);
+        word
     }
 
     pub(super) fn load(&self) -> Word {

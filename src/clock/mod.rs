@@ -5,13 +5,15 @@
 
 #[cfg(feature = "test-util")]
 mod manual;
+mod system;
 mod tokio;
 
 #[cfg(feature = "test-util")]
 pub use self::manual::ManualClock;
-pub use self::tokio::TokioClock;
+use self::tokio::is_paused;
+pub use self::{system::SystemClock, tokio::TokioClock};
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use crate::time::Instant;
 
@@ -22,6 +24,13 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// Returns the time since this clock's origin.
     fn now(&self) -> Instant;
 
+    /// Returns the time as of a moment ago: at most [`COARSENESS`] before [`Clock::now`], and never after it.
+    ///
+    /// It is read once for each call of a healthy circuit, so it should be cheap. Default: [`Clock::now`].
+    fn coarse_now(&self) -> Instant {
+        self.now()
+    }
+
     /// Waits until `deadline`.
     ///
     /// # Cancel safety
@@ -29,6 +38,9 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// The future holds nothing but its place among the timers; it can be dropped at any time.
     fn sleep_until(&self, deadline: Instant) -> Sleep;
 }
+
+/// How old the time of [`Clock::coarse_now`] may be: 40 ms, a tick of the slowest systems and what it takes never to be ahead.
+pub const COARSENESS: Duration = Duration::from_millis(40);
 
 /// A future that is ready when its time has come.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -1,4 +1,4 @@
-//! The default clock: tokio's, which is the system's monotonic one until a test pauses it.
+//! tokio's clock, which is the system's monotonic one until a test pauses it.
 
 use tokio::time;
 
@@ -38,4 +38,13 @@ impl Clock for TokioClock {
         let wait = deadline.since(self.now());
         Box::pin(time::sleep(wait))
     }
+}
+
+/// Whether tokio's time stands still, or has been moved, as seen from this thread.
+#[expect(clippy::disallowed_methods, reason = "this module is where clocks are read")]
+pub(super) fn is_paused() -> bool {
+    let before = std::time::Instant::now();
+    let tokio = time::Instant::now().into_std();
+    let after = std::time::Instant::now();
+    !(before..=after).contains(&tokio)
 }

@@ -12,7 +12,7 @@ use crate::{
         half_open::{HalfOpen, Verdict},
         recovering::{Recovering, Step},
         snapshot::History,
-        stamp::{Finished, Kind, Stamp},
+        stamp::{Epoch, Finished, Kind, Stamp},
     },
     rng::Rng,
     state::{Mode, State},
@@ -46,8 +46,6 @@ pub(crate) struct Core {
     pub(super) phase: Phase,
     /// The number of the phase; every permit carries it.
     pub(super) epoch: u64,
-    /// The number of the closed phase that began last: what was counted in it can still be read while open.
-    pub(super) closed_epoch: u64,
     pub(super) entered: Instant,
     pub(super) mode: Mode,
     /// When the mode ends by itself.
@@ -76,7 +74,6 @@ impl Core {
             config,
             phase: Phase::Closed,
             epoch: 1,
-            closed_epoch: 1,
             entered: now,
             mode: Mode::Auto,
             mode_until: None,
@@ -160,7 +157,7 @@ impl Core {
     /// Takes the result of a call that was not counted in a closed phase; false if it came too late to matter.
     pub(crate) fn settle(&mut self, stamp: &Stamp, finished: Finished, now: Instant) -> bool {
         self.end_mode(now);
-        if stamp.epoch != self.epoch {
+        if stamp.epoch != Epoch::new(self.epoch) {
             return false;
         }
         // What ends while the circuit is disabled gives its slot back and decides nothing.
@@ -220,10 +217,6 @@ impl Core {
         self.epoch
     }
 
-    pub(crate) fn closed_epoch(&self) -> u64 {
-        self.closed_epoch
-    }
-
     pub(crate) fn state(&self) -> State {
         self.phase.state()
     }
@@ -280,7 +273,7 @@ impl Core {
     }
 
     fn stamp(&self, kind: Kind, now: Instant) -> Stamp {
-        Stamp { epoch: self.epoch, kind, started: Some(now) }
+        Stamp { epoch: Epoch::new(self.epoch), kind, started: Some(now), sample: false }
     }
 
     fn follow(&mut self, verdict: Verdict, hint: Option<Duration>, now: Instant) {

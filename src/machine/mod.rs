@@ -1,8 +1,9 @@
 //! What a breaker does, as a pure machine: calls and the time go in, decisions and events come out.
 //!
 //! It reads no clock, takes no lock and knows no runtime, so a trace of calls can be replayed against a [`Config`], and
-//! the same trace always gives the same decisions. The concurrent [`Circuit`](crate::Circuit) gives the same ones on
-//! every single-threaded trace; a test holds both to it.
+//! the same trace always gives the same decisions. The concurrent [`Circuit`](crate::Circuit) is this machine behind a
+//! lock that a healthy call does not take; it gives the same decisions on every single-threaded trace, and a test holds it
+//! to that.
 //!
 //! ```text
 //!              a rule fires                    the wait is over, a call comes
@@ -53,10 +54,9 @@ mod transition;
 pub(crate) use self::{
     core::Core,
     outage::{Outage, Vitals},
-    rules::{Counts, Rules, traffic},
     snapshot::Line,
-    stamp::{Ended, Finished, Kind},
-    tally::{Counted, averaged, sampled},
+    stamp::{Ended, Epoch, Kind},
+    tally::is_sampled,
 };
 pub use self::{
     event::{Event, Reason, Transition},
@@ -65,9 +65,13 @@ pub use self::{
     stamp::Stamp,
 };
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use self::tally::Tally;
+use self::{
+    rules::{Counts, Rules},
+    stamp::Finished,
+    tally::Tally,
+};
 use crate::{
     config::{Config, ConfigError},
     outcome::Outcome,
@@ -81,6 +85,8 @@ pub struct Machine {
     core: Core,
     tally: Tally,
     ledger: [u64; Line::COUNT],
+    /// Whether rules that the machine does not know look at its counts.
+    has_own_rules: bool,
 }
 
 impl Machine {
@@ -91,8 +97,13 @@ impl Machine {
     /// [`ConfigError`] names every setting that is out of its bounds.
     pub fn new(name: impl Into<Arc<str>>, config: Config, seed: u64, now: Instant) -> Result<Self, ConfigError> {
         config.check()?;
-        let tally = Tally::new(Rules::new(&config, false), now);
-        Ok(Self { core: Core::new(name.into(), config, seed, now), tally, ledger: [0; Line::COUNT] })
+        Ok(Self::with_rules(name.into(), config, seed, false, now))
+    }
+
+    /// `config` has been checked.
+    pub(crate) fn with_rules(name: Arc<str>, config: Config, seed: u64, has_own_rules: bool, now: Instant) -> Self {
+        let tally = Tally::new(Rules::new(&config, has_own_rules), now);
+        Self { core: Core::new(name, config, seed, now), tally, ledger: [0; Line::COUNT], has_own_rules }
     }
 
     /// Answers a call: a stamp to settle when it has ended, or why it may not be made.
@@ -101,63 +112,36 @@ impl Machine {
     ///
     /// [`Rejection`] if the circuit lets no call pass now; it says when to come back.
     pub fn admit(&mut self, now: Instant) -> Result<Stamp, Rejection> {
-        let epoch = self.core.epoch();
-        let answer = self.core.admit(now);
-        self.follow(epoch, now);
+        let answer = self.change(now, |core| core.admit(now));
         match &answer {
-            Ok(stamp) if stamp.kind == Kind::Shadow => self.count(Line::WouldReject),
-            // A counted call is timed only where somebody asks for its duration.
+            Ok(stamp) if stamp.kind == Kind::Shadow => self.count(Line::WouldReject, 1),
             Ok(_) => {}
-            Err(_) => self.count(Line::Rejected),
+            Err(_) => self.count(Line::Rejected, 1),
         }
-        answer.map(|mut stamp| {
-            let config = self.core.config();
-            let timed = config.slow_after().is_some() || config.abandoned_after().is_some();
-            if stamp.kind == Kind::Counted && !self.tally.take_sample() && !timed {
-                stamp.started = None;
+        answer.map(|stamp| {
+            if stamp.kind != Kind::Counted {
+                return stamp;
             }
-            stamp
+            // A counted call is timed only where somebody asks for its duration.
+            let sample = self.tally.take_sample();
+            Stamp { sample, started: stamp.started.filter(|_| sample || self.times_all()), ..stamp }
         })
     }
 
     /// Takes the end of a call: its outcome, or none if it was dropped.
     pub fn settle(&mut self, stamp: Stamp, outcome: Option<Outcome>, now: Instant) {
-        let took = stamp.started.map(|started| now.since(started));
-        let ended = outcome.map_or(Ended::Dropped, Ended::With);
-        let finished = Finished::new(self.core.config(), ended, took);
-        let epoch = self.core.epoch();
-        let in_time = match stamp.kind {
-            Kind::Uncounted => return,
-            Kind::Shadow => true,
-            Kind::Counted => stamp.epoch == epoch && self.mode(now) != Mode::Disabled,
-            Kind::Probe(_) | Kind::Recovering(_) => self.core.settle(&stamp, finished, now),
-        };
-        if !in_time {
-            return self.count(Line::Late);
-        }
-        self.count(finished.line());
-        if finished.slow {
-            self.count(Line::Slow);
-        }
-        if stamp.kind == Kind::Counted {
-            self.counted(finished, now);
-        }
-        self.follow(epoch, now);
+        self.end(&stamp, outcome.map_or(Ended::Dropped, Ended::With), now);
     }
 
     /// Sets the mode, for good or until `until`.
     pub fn set_mode(&mut self, mode: Mode, until: Option<Instant>, now: Instant) {
-        let epoch = self.core.epoch();
-        self.core.set_mode(mode, until, now);
-        self.follow(epoch, now);
+        self.change(now, |core| core.set_mode(mode, until, now));
     }
 
     /// Closes the circuit and forgets all history; the mode and the ledger stay.
     pub fn reset(&mut self, now: Instant) {
-        let epoch = self.core.epoch();
-        self.core.reset(now);
         self.tally.forget_latency();
-        self.follow(epoch, now);
+        self.change(now, |core| core.reset(now));
     }
 
     /// Takes other settings; the state goes on, and so do the windows that the new rules still look at.
@@ -168,7 +152,7 @@ impl Machine {
     pub fn reconfigure(&mut self, config: Config, now: Instant) -> Result<(), ConfigError> {
         config.check()?;
         self.core.reconfigure(config);
-        self.tally.replace(Rules::new(&config, false), now);
+        self.tally.replace(Rules::new(&config, self.has_own_rules), now);
         Ok(())
     }
 
@@ -196,28 +180,96 @@ impl Machine {
         self.core.take_event()
     }
 
-    fn count(&mut self, line: Line) {
-        self.ledger[line as usize] += 1;
+    /// Takes the end of a call; true if it has been counted in the closed state and a rule could open on it, but none has.
+    pub(crate) fn end(&mut self, stamp: &Stamp, ended: Ended, now: Instant) -> bool {
+        let finished = Finished::new(self.core.config(), stamp, ended, now);
+        let in_time = match stamp.kind {
+            Kind::Uncounted => return false,
+            Kind::Shadow => true,
+            Kind::Counted => {
+                let current = stamp.epoch == Epoch::new(self.core.epoch());
+                current && self.core.effective_mode(now) != Mode::Disabled
+            }
+            Kind::Probe(_) | Kind::Recovering(_) => self.change(now, |core| core.settle(stamp, finished, now)),
+        };
+        if !in_time {
+            self.count(Line::Late, 1);
+            return false;
+        }
+        self.count(finished.line(), 1);
+        if finished.slow {
+            self.count(Line::Slow, 1);
+        }
+        stamp.kind == Kind::Counted && self.counted(finished, now)
     }
 
-    /// Counts a call in the closed state and asks the rules.
-    fn counted(&mut self, finished: Finished, now: Instant) {
-        let Some(call) = finished.counted() else { return };
-        self.tally.record(call, now);
-        if call.failure.is_none() && !call.slow {
-            return;
-        }
-        let Some(reason) = self.tally.rules().judge(&self.tally, call.failure, call.slow, now) else { return };
+    /// Opens the closed circuit because a rule that the machine does not know has fired.
+    pub(crate) fn trip(&mut self, epoch: Epoch, reason: Reason, hint: Option<Duration>, now: Instant) {
         let vitals = Vitals { traffic: self.tally.traffic(now), usual_latency: self.tally.usual_latency() };
-        if !self.core.trip(self.core.epoch(), reason, vitals, finished.hint(), now) {
+        if !self.core.trip(epoch, reason, vitals, hint, now) {
             self.tally.forget_excess(now);
         }
     }
 
-    /// Begins new counts if a closed phase has begun.
-    fn follow(&mut self, epoch_before: u64, now: Instant) {
-        if self.core.epoch() != epoch_before && self.core.state() == State::Closed {
+    /// Counts plain successes that ended before [`Machine::turns_at`], in the closed phase that is, or was the last.
+    pub(crate) fn successes(&mut self, calls: u64) {
+        self.count(Line::Succeeded, calls);
+        self.tally.successes(calls);
+    }
+
+    /// Takes note of the time, as each call that is counted does.
+    pub(crate) fn turn(&mut self, now: Instant) {
+        self.tally.turn(now);
+    }
+
+    /// Until when a plain success counts the same, whenever it ends; for ever where no rule asks for the time.
+    pub(crate) fn turns_at(&self) -> Instant {
+        self.tally.turns_at()
+    }
+
+    /// Reports whether every call is timed, because its duration can decide.
+    pub(crate) fn times_all(&self) -> bool {
+        let config = self.core.config();
+        config.slow_after().is_some() || config.abandoned_after().is_some()
+    }
+
+    /// The window that people and their own rules are shown.
+    pub(crate) fn window(&self, now: Instant) -> WindowSnapshot {
+        WindowSnapshot::new(self.tally.rules(), &self.tally, now)
+    }
+
+    pub(crate) fn count(&mut self, line: Line, calls: u64) {
+        self.ledger[line as usize] += calls;
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(crate) fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    /// Changes the phases and begins new counts if a closed phase has begun.
+    pub(crate) fn change<T>(&mut self, now: Instant, change: impl FnOnce(&mut Core) -> T) -> T {
+        let epoch = self.core.epoch();
+        let result = change(&mut self.core);
+        if self.core.epoch() != epoch && self.core.state() == State::Closed {
             self.tally.begin(now);
         }
+        result
+    }
+
+    /// Counts a call in the closed state and asks the rules; true if none of them has fired on what could have been it.
+    fn counted(&mut self, finished: Finished, now: Instant) -> bool {
+        let Some(call) = finished.counted() else { return false };
+        self.tally.record(call, now);
+        if call.failure.is_none() && !call.slow {
+            return false;
+        }
+        let judged = self.tally.rules().judge(&self.tally, call.failure, call.slow, now);
+        let Some(reason) = judged else { return true };
+        self.trip(Epoch::new(self.core.epoch()), reason, finished.hint(), now);
+        false
     }
 }

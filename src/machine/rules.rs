@@ -1,7 +1,6 @@
 //! The trip rules, ready to be asked: from counts to a reason.
 //!
-//! Both hearts ask here: the plain [`Tally`](super::tally::Tally) and the concurrent one in `circuit/`. What differs
-//! between them is how they count, never how a count is judged.
+//! How calls are counted is the business of the [`Tally`](super::tally::Tally).
 
 use std::time::Duration;
 
@@ -93,9 +92,18 @@ impl Rules {
         self.vitals.is_some_and(|window| before.windows.contains(&self.windows[window]))
     }
 
-    /// Reports whether counting a success needs the time.
-    pub(crate) fn success_needs_time(&self) -> bool {
-        self.windows.iter().any(|window| matches!(window, Window::Time { .. }))
+    /// Reports whether counting a call needs the time.
+    pub(crate) fn ask_for_time(&self) -> bool {
+        self.narrowest_bucket().is_some()
+    }
+
+    /// The narrowest bucket that a call is counted in, if rules ask for the time.
+    pub(crate) fn narrowest_bucket(&self) -> Option<Duration> {
+        let width = |window: &Window| match *window {
+            Window::Count { .. } => None,
+            Window::Time { length, buckets } => Some(length / buckets.max(1)),
+        };
+        self.windows.iter().filter_map(width).min()
     }
 
     /// Which rule opens the circuit now that a failure or a slow call has been counted, if any does.

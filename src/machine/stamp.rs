@@ -13,10 +13,24 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "an admitted call must be settled, or its slot is lent until the lease is over"]
 pub struct Stamp {
-    pub(crate) epoch: u64,
+    pub(crate) epoch: Epoch,
     pub(crate) kind: Kind,
     /// When it began, if it is timed.
     pub(crate) started: Option<Instant>,
+    /// Whether it is timed to learn the usual latency.
+    pub(crate) sample: bool,
+}
+
+/// The number of a phase, of which the lower 32 bits are kept: a call that lasts for four billion phases would be taken for
+/// one of the present, and at a hundred phases a second that is a year and four months.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Epoch(pub(crate) u32);
+
+impl Epoch {
+    #[expect(clippy::cast_possible_truncation, reason = "the lower bits are kept, see the type")]
+    pub(crate) const fn new(epoch: u64) -> Self {
+        Self(epoch as u32)
+    }
 }
 
 impl Stamp {
@@ -55,10 +69,11 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    pub(crate) fn is_failure(self) -> bool {
+    /// None for a call that was dropped.
+    pub(crate) fn outcome(self) -> Option<Outcome> {
         match self {
-            Self::Dropped => false,
-            Self::With(outcome) | Self::Unanswered(outcome) => outcome.is_failure(),
+            Self::Dropped => None,
+            Self::With(outcome) | Self::Unanswered(outcome) => Some(outcome),
         }
     }
 }
@@ -71,11 +86,14 @@ pub(crate) struct Finished {
     pub(crate) answered: bool,
     pub(crate) slow: bool,
     pub(crate) took: Option<Duration>,
+    /// Whether `took` is a sample of the usual latency.
+    pub(crate) sample: bool,
 }
 
 impl Finished {
     /// A call that was dropped is a failure if it had run for long enough.
-    pub(crate) fn new(config: &Config, ended: Ended, took: Option<Duration>) -> Self {
+    pub(crate) fn new(config: &Config, stamp: &Stamp, ended: Ended, now: Instant) -> Self {
+        let took = stamp.started.map(|started| now.since(started));
         let abandoned = || {
             let age = config.abandoned_after()?;
             took.is_some_and(|took| took >= age).then(Outcome::failure)
@@ -87,7 +105,7 @@ impl Finished {
         };
         let meaningful = matches!(outcome, Some(Outcome::Success | Outcome::Failure(_)));
         let slow = meaningful && config.slow_after().is_some_and(|limit| took.is_some_and(|took| took > limit));
-        Self { outcome, answered, slow, took }
+        Self { outcome, answered, slow, took, sample: stamp.sample }
     }
 
     /// How long the dependency asked to be left alone.
@@ -106,7 +124,7 @@ impl Finished {
     pub(crate) fn counted(self) -> Option<Counted> {
         match self.outcome {
             Some(Outcome::Success | Outcome::Failure(_)) => {
-                Some(Counted { failure: self.failure(), slow: self.slow, took: self.took })
+                Some(Counted { failure: self.failure(), slow: self.slow, sample: self.took.filter(|_| self.sample) })
             }
             Some(Outcome::Ignored) | None => None,
         }

@@ -1,4 +1,4 @@
-//! What is counted in the closed state, in plain numbers: the definition that `circuit/` must agree with.
+//! What is counted in the closed state, in plain numbers.
 
 use std::time::Duration;
 
@@ -14,11 +14,16 @@ use crate::{
 pub(crate) struct Counted {
     pub(crate) failure: Option<Failure>,
     pub(crate) slow: bool,
-    /// How long it took, if it was timed.
-    pub(crate) took: Option<Duration>,
+    /// How long it took, if it is a sample of the usual latency.
+    pub(crate) sample: Option<Duration>,
 }
 
 impl Counted {
+    /// Whether it is a success that nothing more is to be said of.
+    fn is_plain(self) -> bool {
+        self.failure.is_none() && !self.slow && self.sample.is_none()
+    }
+
     pub(crate) fn entry(self) -> Entry {
         Entry { failures: self.failure.map_or(0, Failure::units), slow: self.slow }
     }
@@ -38,6 +43,8 @@ pub(crate) struct Tally {
     /// The usual latency in nanoseconds, zero while unknown.
     latency: u64,
     sample_due: bool,
+    /// Plain successes of this phase.
+    plain: u64,
 }
 
 impl Tally {
@@ -53,6 +60,7 @@ impl Tally {
             run_began: start,
             latency: 0,
             sample_due: true,
+            plain: 0,
         }
     }
 
@@ -62,6 +70,8 @@ impl Tally {
         self.since = now;
         self.net = 0;
         self.run = 0;
+        self.plain = 0;
+        self.sample_due = true;
     }
 
     /// Takes other rules and keeps the windows that they still look at.
@@ -93,8 +103,20 @@ impl Tally {
     }
 
     /// Reports whether the next call should be timed to learn the usual latency, and forgets it.
+    ///
+    /// It is the first of each phase and of each bucket, and one in 64 plain successes, so that a quiet circuit learns from
+    /// nearly every call and a busy one pays for few clock reads. Where no rule asks for the time nothing is learnt.
     pub(crate) fn take_sample(&mut self) -> bool {
-        std::mem::take(&mut self.sample_due)
+        std::mem::take(&mut self.sample_due) && self.rules.ask_for_time()
+    }
+
+    /// The next call should be timed.
+    pub(crate) fn ask_sample(&mut self) {
+        self.sample_due = true;
+    }
+
+    pub(crate) fn plain(&self) -> u64 {
+        self.plain
     }
 
     /// Forgets the usual latency, which a new phase does not.
@@ -115,27 +137,55 @@ impl Tally {
         }
     }
 
-    pub(crate) fn record(&mut self, call: Counted, now: Instant) {
-        for (i, window) in self.windows.iter_mut().enumerate() {
-            let before = window.record(call.entry(), now);
-            if self.rules.vitals == Some(i) {
-                self.sample_due |= sampled(before);
-            }
-        }
-        match call.failure {
-            Some(failure) => self.failed(failure, now),
-            None => self.succeeded(call.took),
+    /// Takes note of the time: new buckets may begin.
+    pub(crate) fn turn(&mut self, now: Instant) {
+        for window in &mut self.windows {
+            self.sample_due |= window.turn(now);
         }
     }
 
-    fn succeeded(&mut self, took: Option<Duration>) {
-        if let Some(evidence) = &self.rules.evidence {
-            self.net = self.net.saturating_sub(evidence.relief);
+    /// Until when a plain success counts the same, whenever it ends: the end of the first bucket that ends.
+    pub(crate) fn turns_at(&self) -> Instant {
+        self.windows.iter().map(AnyWindow::turns_at).min().unwrap_or(Instant::FAR)
+    }
+
+    /// Counts a call that ended `now`.
+    pub(crate) fn record(&mut self, call: Counted, now: Instant) {
+        self.turn(now);
+        if call.is_plain() {
+            self.successes(1);
+            self.sample_due |= is_sampled(self.plain);
+            return;
         }
-        self.run = 0;
-        if let Some(took) = took.filter(|_| self.net == 0) {
+        self.windows.iter_mut().for_each(|window| window.record(call.entry()));
+        match call.failure {
+            Some(failure) => self.failed(failure, now),
+            None => self.succeeded(1),
+        }
+        if let Some(took) = call.sample.filter(|_| call.failure.is_none() && self.net == 0) {
             self.latency = averaged(self.latency, took);
         }
+    }
+
+    /// Counts plain successes that ended before [`Tally::turns_at`], in any order among themselves.
+    ///
+    /// What one success does, k of them do at once: the sum of what each takes away from the evidence ends at zero too, and
+    /// the first ends the run of failures.
+    pub(crate) fn successes(&mut self, calls: u64) {
+        self.windows.iter_mut().for_each(|window| window.successes(calls));
+        self.plain += calls;
+        self.succeeded(calls);
+    }
+
+    fn succeeded(&mut self, calls: u64) {
+        if calls == 0 {
+            return;
+        }
+        if let Some(evidence) = &self.rules.evidence {
+            let relief = u64::from(evidence.relief).saturating_mul(calls);
+            self.net = self.net.saturating_sub(u32::try_from(relief).unwrap_or(u32::MAX));
+        }
+        self.run = 0;
     }
 
     fn failed(&mut self, failure: Failure, now: Instant) {
@@ -170,10 +220,9 @@ impl Counts for Tally {
     }
 }
 
-/// Whether the call after this one is timed: the first of each bucket, then one in 64, so that a quiet circuit learns
-/// from nearly every call and a busy one pays for few clock reads.
-pub(crate) fn sampled(before: u64) -> bool {
-    before % 64 == 0
+/// Whether the call after so many plain successes of a phase is timed.
+pub(crate) const fn is_sampled(plain: u64) -> bool {
+    plain % 64 == 0
 }
 
 /// A moving average over some 16 samples, in nanoseconds; never zero once there was a sample.

@@ -10,8 +10,9 @@ use crate::{
         open,
         recovering::Recovering,
         rules::EvidenceRule,
+        stamp::Epoch,
     },
-    state::{Mode, State},
+    state::Mode,
     time::Instant,
 };
 
@@ -19,7 +20,7 @@ impl Core {
     /// Opens the closed circuit because a rule has fired on a call of phase `epoch`; false if it came too late.
     pub(crate) fn trip(
         &mut self,
-        epoch: u64,
+        epoch: Epoch,
         reason: Reason,
         vitals: Vitals,
         hint: Option<Duration>,
@@ -27,7 +28,7 @@ impl Core {
     ) -> bool {
         self.end_mode(now);
         let held = matches!(self.mode, Mode::Disabled | Mode::ForcedClosed);
-        if epoch != self.epoch || !matches!(self.phase, Phase::Closed) || held {
+        if epoch != Epoch::new(self.epoch) || !matches!(self.phase, Phase::Closed) || held {
             return false;
         }
         let mut outage = Outage::begin(vitals, 0, now);
@@ -124,9 +125,6 @@ impl Core {
         self.phase = phase;
         self.epoch += 1;
         let to = self.state();
-        if to == State::Closed {
-            self.closed_epoch = self.epoch;
-        }
         let retry_after = self.next_probe().map(|next| next.since(now));
         let circuit = Arc::clone(&self.name);
         let transition = Transition { circuit, from, to, reason, epoch: self.epoch, at: now, retry_after };

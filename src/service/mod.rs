@@ -181,7 +181,7 @@ where
             return Poll::Ready(Ok(()));
         }
         // The gate comes first: a dead dependency may never be ready, and what is below must not be reserved in vain.
-        if self.policy.circuit().check().is_ok() {
+        if self.policy.circuit().would_admit().is_ok() {
             if let Poll::Ready(result) = self.poll_inner(cx) {
                 self.waiter = None;
                 return Poll::Ready(result);
@@ -190,7 +190,7 @@ where
             if self.readiness == Readiness::None && !self.policy.circuit().is_probing() {
                 self.waiter.get_or_insert_with(|| self.policy.circuit().waiter()).register(cx);
                 // Looked at again after the registration, so that no opening is slept through.
-                if self.policy.circuit().check().is_ok() {
+                if self.policy.circuit().would_admit().is_ok() {
                     return Poll::Pending;
                 }
             }
@@ -205,7 +205,7 @@ where
             self.readiness = Readiness::None;
         }
         // The circuit may have closed since it spared the inner service the question; then it is asked now.
-        if self.readiness != Readiness::Inner && self.policy.circuit().check().is_ok() {
+        if self.readiness != Readiness::Inner && self.policy.circuit().would_admit().is_ok() {
             if let Poll::Ready(Err(error)) = self.poll_inner(&mut Context::from_waker(Waker::noop())) {
                 return ResponseFuture::rejected(Err(error));
             }

@@ -1,6 +1,7 @@
 //! Plain counts of finished calls: the last n, or those of the last stretch of time.
 //!
-//! Written to be read: the concurrent counters in `circuit/` must agree with these on every single-threaded trace.
+//! A plain success, which is neither weighed nor slow, changes a window as any other does. So the circuit counts them apart
+//! and adds them here many at a time, before anything else happens.
 
 mod count;
 mod time;
@@ -64,14 +65,35 @@ impl AnyWindow {
         }
     }
 
-    /// Counts a call; returns how many stood in its bucket before, zero for a count window.
-    pub(crate) fn record(&mut self, entry: Entry, now: Instant) -> u64 {
+    /// Counts a call; [`AnyWindow::turn`] has been told the time.
+    pub(crate) fn record(&mut self, entry: Entry) {
         match self {
-            Self::Count(window) => {
-                window.record(entry);
-                0
-            }
-            Self::Time(window) => window.record(entry, now),
+            Self::Count(window) => window.record(entry),
+            Self::Time(window) => window.record(entry),
+        }
+    }
+
+    /// Counts plain successes that ended before [`AnyWindow::turns_at`].
+    pub(crate) fn successes(&mut self, calls: u64) {
+        match self {
+            Self::Count(window) => window.successes(calls),
+            Self::Time(window) => window.successes(calls),
+        }
+    }
+
+    /// Takes note of the time; true if it is that of a new bucket.
+    pub(crate) fn turn(&mut self, now: Instant) -> bool {
+        match self {
+            Self::Count(_) => false,
+            Self::Time(window) => window.turn(now),
+        }
+    }
+
+    /// Until when a call counts as one of now, whenever it ends.
+    pub(crate) fn turns_at(&self) -> Instant {
+        match self {
+            Self::Count(_) => Instant::FAR,
+            Self::Time(window) => window.turns_at(),
         }
     }
 
@@ -109,6 +131,11 @@ impl Slots {
     /// The number of the slot that holds `now`, counted from `start`.
     pub(crate) fn slot(self, now: Instant) -> u64 {
         nanos(now.since(self.start)) / self.width
+    }
+
+    /// When a slot ends.
+    pub(crate) fn end(self, slot: u64) -> Instant {
+        self.start.after(Duration::from_nanos(self.width.saturating_mul(slot.saturating_add(1))))
     }
 
     /// Where in the ring a slot lives.

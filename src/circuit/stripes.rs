@@ -1,0 +1,98 @@
+//! All stripes of a circuit, as the lock sees them.
+
+use crate::{
+    circuit::Stripe,
+    machine::{Epoch, Machine},
+    sync::{Arc, Weak},
+};
+
+/// The stripes of a circuit: their gates are opened, closed and emptied together, under the lock of the phases.
+#[derive(Debug, Default)]
+pub(super) struct Stripes {
+    list: Vec<Known>,
+    /// invariant: how the gates stand.
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// Weak, since a stripe owns the circuit; it is gone only once nobody can ask the circuit any more.
+    stripe: Weak<Stripe>,
+    /// How many successes at its gate the machine knows of.
+    successes: u64,
+}
+
+/// How gates stand open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Open {
+    pub(super) epoch: Epoch,
+    /// Every call is timed.
+    pub(super) timed: bool,
+}
+
+impl Stripes {
+    /// Takes a stripe in whose gate is closed, if it is not here yet.
+    pub(super) fn add(&mut self, stripe: &Arc<Stripe>, machine: &mut Machine) {
+        if self.list.iter().any(|known| known.stripe.as_ptr() == Arc::as_ptr(stripe)) {
+            return;
+        }
+        self.list.push(Known { stripe: Arc::downgrade(stripe), successes: 0 });
+        self.open_from(self.list.len() - 1, machine);
+    }
+
+    /// Tells the machine what has passed by it.
+    pub(super) fn fold(&mut self, machine: &mut Machine) {
+        if self.open.is_none() {
+            return;
+        }
+        for known in &mut self.list {
+            if let Some(stripe) = known.stripe.upgrade() {
+                machine.successes(stripe.gate().fold(&mut known.successes));
+            }
+        }
+    }
+
+    /// Opens or closes the gates, as the machine wants it.
+    pub(super) fn set(&mut self, open: Option<Open>, machine: &mut Machine) {
+        if self.open == open {
+            // One write a bucket, and only where calls are sampled.
+            if open.is_some() && !self.list.is_empty() && machine.tally().take_sample() {
+                self.each(|stripe| stripe.gate().ask_sample());
+            }
+            return;
+        }
+        for known in &mut self.list {
+            if let Some(stripe) = known.stripe.upgrade() {
+                let left = stripe.gate().close(known.successes);
+                machine.successes(left.successes);
+                if left.sample_due {
+                    machine.tally().ask_sample();
+                }
+            }
+        }
+        self.open = open;
+        self.open_from(0, machine);
+    }
+
+    /// Tells the machine what only the ledger counts.
+    pub(super) fn take_lines(&self, machine: &mut Machine) {
+        self.each(|stripe| stripe.take_lines().into_iter().for_each(|(line, calls)| machine.count(line, calls)));
+    }
+
+    /// Opens the gates from the `first` on, if the others stand open.
+    fn open_from(&mut self, first: usize, machine: &mut Machine) {
+        let Some(Open { epoch, timed }) = self.open else { return };
+        for (i, known) in self.list.iter_mut().enumerate().skip(first) {
+            let Some(stripe) = known.stripe.upgrade() else { continue };
+            // The first goes on where the machine counts, so that one thread alone is sampled as the machine would.
+            let (carried, sample) =
+                if i == 0 { (machine.tally().plain() % 64, machine.tally().take_sample()) } else { (0, false) };
+            known.successes = carried;
+            stripe.gate().open(epoch, carried, sample, timed);
+        }
+    }
+
+    fn each(&self, mut f: impl FnMut(&Stripe)) {
+        self.list.iter().filter_map(|known| known.stripe.upgrade()).for_each(|stripe| f(&stripe));
+    }
+}
