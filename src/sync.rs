@@ -38,18 +38,21 @@ pub(crate) fn threads() -> usize {
     *THREADS.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get).next_power_of_two().min(32))
 }
 
-/// The number of this thread, counted from the first that asked.
+thread_local! {
+    static NUMBER: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The number of this thread, from one to [`threads`]; zero if it has none yet.
 #[inline]
 pub(crate) fn thread_number() -> usize {
-    thread_local! {
-        static NUMBER: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    let number = NUMBER.get();
-    if number != usize::MAX {
-        return number;
-    }
+    NUMBER.get()
+}
+
+/// Gives this thread a number, if it has none; those beyond [`threads`] share.
+pub(crate) fn number_thread() -> usize {
     static NEXT: atomic::AtomicUsize = atomic::AtomicUsize::new(0);
-    let number = NEXT.fetch_add(1, atomic::Ordering::Relaxed);
-    NUMBER.set(number);
-    number
+    if NUMBER.get() == 0 {
+        NUMBER.set(NEXT.fetch_add(1, atomic::Ordering::Relaxed) % threads() + 1);
+    }
+    NUMBER.get()
 }

@@ -21,7 +21,7 @@ pub struct Builder {
     name: Arc<str>,
     config: Config,
     mode: Mode,
-    clock: Option<Arc<dyn Clock>>,
+    clock: Option<Box<dyn Clock>>,
     seed: Option<u64>,
     observers: Vec<Arc<dyn Observer>>,
     rules: Vec<Arc<dyn Rule>>,
@@ -47,7 +47,7 @@ impl Builder {
 
     /// Sets the clock. Default: [`SystemClock`], which follows `tokio::time::pause` in tests.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
-        Self { clock: Some(Arc::new(clock)), ..self }
+        Self { clock: Some(Box::new(clock)), ..self }
     }
 
     /// Sets the seed of the jitter, so that a test sees the same waits each time. Default: random.
@@ -74,7 +74,7 @@ impl Builder {
     /// [`ConfigError`] names every setting that is out of its bounds.
     pub fn build(self) -> Result<Circuit, ConfigError> {
         self.config.check()?;
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let clock = self.clock.unwrap_or_else(|| Box::new(SystemClock::new()));
         // RandomState is what the standard library offers for a number that differs between circuits and processes.
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let circuit = Circuit::from(Shared::new(self.name, self.config, seed, clock, self.observers, self.rules));

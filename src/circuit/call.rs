@@ -7,11 +7,7 @@ use std::{
     pin::pin,
 };
 
-use crate::{
-    circuit::{Circuit, Permit},
-    outcome::Outcome,
-    rejected::Rejected,
-};
+use crate::{circuit::Circuit, outcome::Outcome, rejected::Rejected};
 
 impl Circuit {
     /// Makes a call: `Ok` is a success, `Err` a failure.
@@ -54,11 +50,11 @@ impl Circuit {
         call: impl Future<Output = Result<T, E>>,
         judge: impl FnOnce(&Result<T, E>) -> Outcome,
     ) -> Result<T, CallError<E>> {
-        let mut permit = Some(self.try_acquire()?);
+        let mut permit = self.acquire_guarded(|permit| permit)?;
         let mut call = pin!(call);
-        let result = poll_fn(|cx| Permit::guard(&mut permit, || call.as_mut().poll(cx))).await;
-        let outcome = Permit::guard(&mut permit, || judge(&result));
-        if let Some(permit) = permit {
+        let result = poll_fn(|cx| permit.guard(|| call.as_mut().poll(cx))).await;
+        let outcome = permit.guard(|| judge(&result));
+        if !permit.succeed(&outcome) {
             permit.record_result(outcome, result.as_ref());
         }
         result.map_err(CallError::Failed)
@@ -91,13 +87,13 @@ impl Circuit {
         call: impl FnOnce() -> Result<T, E>,
         judge: impl FnOnce(&Result<T, E>) -> Outcome,
     ) -> Result<T, CallError<E>> {
-        let mut permit = Some(self.try_acquire()?);
-        let (result, outcome) = Permit::guard(&mut permit, || {
+        let mut permit = self.acquire_guarded(|permit| permit)?;
+        let (result, outcome) = permit.guard(|| {
             let result = call();
             let outcome = judge(&result);
             (result, outcome)
         });
-        if let Some(permit) = permit {
+        if !permit.succeed(&outcome) {
             permit.record_result(outcome, result.as_ref());
         }
         result.map_err(CallError::Failed)

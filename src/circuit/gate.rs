@@ -20,16 +20,6 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Gate(AtomicU64);
 
-/// What a call finds at the gate.
-pub(super) enum Entry {
-    /// Ask the phases.
-    Closed,
-    /// Pass.
-    Plain(Epoch),
-    /// Pass, and be timed.
-    Timed { epoch: Epoch, sample: bool },
-}
-
 /// What a gate has counted that nobody knows yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Left {
@@ -90,26 +80,29 @@ impl Gate {
         self.0.fetch_or(SAMPLE, Ordering::Relaxed);
     }
 
+    /// Lets a call pass that is not timed; none if it must look closer.
     #[inline]
-    pub(super) fn enter(&self) -> Entry {
+    pub(super) fn enter(&self) -> Option<Epoch> {
         // Acquire: pairs with `open`.
         let word = self.0.load(Ordering::Acquire);
-        if word & (SAMPLE | TIMED) == 0 { Entry::Plain(Epoch(upper(word))) } else { self.look_closer(word) }
+        (word & (SAMPLE | TIMED) == 0).then_some(Epoch(upper(word)))
     }
 
-    fn look_closer(&self, mut word: u64) -> Entry {
+    /// Lets a call pass that is timed, and says whether it is the sample; none if the gate is closed.
+    pub(super) fn look_closer(&self) -> Option<(Epoch, bool)> {
+        let mut word = self.0.load(Ordering::Acquire);
         while word != CLOSED {
-            let epoch = Epoch(upper(word));
+            let passed = |sample| Some((Epoch(upper(word)), sample));
             if word & SAMPLE == 0 {
-                return if word & TIMED == 0 { Entry::Plain(epoch) } else { Entry::Timed { epoch, sample: false } };
+                return passed(false);
             }
             // Whoever takes the bit away is the sample.
             match self.0.compare_exchange_weak(word, word & !SAMPLE, Ordering::Acquire, Ordering::Acquire) {
-                Ok(_) => return Entry::Timed { epoch, sample: true },
+                Ok(_) => return passed(true),
                 Err(now) => word = now,
             }
         }
-        Entry::Closed
+        None
     }
 
     /// Reports whether a call of this phase still counts.
@@ -123,15 +116,21 @@ impl Gate {
     pub(super) fn count(&self, epoch: Epoch, samples: bool) -> bool {
         let mut word = self.0.load(Ordering::Relaxed);
         while let Some(count) = counted(word, epoch) {
-            let sample = if samples && is_sampled(count + 1) { SAMPLE } else { 0 };
+            let next = if samples && is_sampled(count + 1) { with_sample(word + 1) } else { word + 1 };
             // Release: pairs with `fold`.
-            match self.0.compare_exchange_weak(word, (word + 1) | sample, Ordering::Release, Ordering::Relaxed) {
+            match self.0.compare_exchange_weak(word, next, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
         }
         false
     }
+}
+
+/// A function of its own so that the other 63 are quick.
+#[cold]
+fn with_sample(word: u64) -> u64 {
+    word | SAMPLE
 }
 
 /// How many successes the word has counted in this phase; none if it counts none, or no more.
@@ -180,7 +179,7 @@ mod tests {
             for other in PHASES {
                 assert!(!gate.count(other, true) && !gate.is_open_for(other));
             }
-            assert!(matches!(gate.enter(), Entry::Closed));
+            assert_eq!((gate.enter(), gate.look_closer()), (None, None));
             assert_eq!((gate.close(0), gate.fold(&mut 0)), (Left::default(), 0));
         }
     }
@@ -189,12 +188,13 @@ mod tests {
     fn a_sample_is_due_after_64_successes_and_taken_once() {
         let gate = open(Epoch(7));
         (0..64).for_each(|_| {
-            assert!(matches!(gate.enter(), Entry::Plain(Epoch(7))));
+            assert_eq!(gate.enter(), Some(Epoch(7)));
             assert!(gate.count(Epoch(7), true));
         });
         assert!(gate.count(Epoch(7), true), "calls under way are not disturbed by it");
-        assert!(matches!(gate.enter(), Entry::Timed { epoch: Epoch(7), sample: true }));
-        assert!(matches!(gate.enter(), Entry::Plain(Epoch(7))));
+        assert_eq!(gate.enter(), None);
+        assert_eq!(gate.look_closer(), Some((Epoch(7), true)));
+        assert_eq!(gate.enter(), Some(Epoch(7)));
         assert_eq!(gate.close(0).successes, 65);
     }
 
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(gate.fold(&mut known), 1);
         assert_eq!(known, FULL % 64);
         assert!(gate.count(Epoch(3), false));
-        assert!(matches!(gate.enter(), Entry::Timed { epoch: Epoch(3), sample: false }));
+        assert_eq!((gate.enter(), gate.look_closer()), (None, Some((Epoch(3), false))));
         assert_eq!(gate.close(known).successes, 1);
     }
 }

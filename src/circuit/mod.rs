@@ -55,7 +55,7 @@ use crate::{
     outcome::Outcome,
     rejected::Rejected,
     state::{Mode, State},
-    sync::{Arc, OnceLock, thread_number, threads},
+    sync::{Arc, OnceLock, number_thread, thread_number, threads},
 };
 
 /// The state of one dependency. Clones are the same circuit. See the [module docs](self) for an example.
@@ -64,13 +64,13 @@ pub struct Circuit(Arc<Handle>);
 
 struct Handle {
     shared: Arc<Shared>,
-    /// A place for the stripe of each thread; threads beyond their number share.
+    /// A place for the stripe of each thread number; the first stays empty, for threads that have none.
     stripes: Box<[OnceLock<Arc<Stripe>>]>,
 }
 
 impl From<Shared> for Circuit {
     fn from(shared: Shared) -> Self {
-        let stripes = (0..threads()).map(|_| OnceLock::new()).collect();
+        let stripes = (0..=threads()).map(|_| OnceLock::new()).collect();
         Self(Arc::new(Handle { shared: Arc::new(shared), stripes }))
     }
 }
@@ -92,9 +92,11 @@ impl Circuit {
     /// # Errors
     ///
     /// [`Rejected`] if no call may pass now; it says when to come back. Do not make the call then.
+    #[inline]
     pub fn try_acquire(&self) -> Result<Permit, Rejected> {
         let stripe = self.stripe();
-        stripe.admit().map(|stamp| Permit::new(Arc::clone(stripe), stamp))
+        let stamp = stripe.enter().map_or_else(|| stripe.look_closer(), Ok);
+        stamp.map(|stamp| Permit::new(Arc::clone(stripe), stamp))
     }
 
     /// Reports whether a call would pass now, without making it one.
@@ -103,7 +105,7 @@ impl Circuit {
     ///
     /// [`Rejected`] as [`Circuit::try_acquire`] would return it. Nothing is counted.
     pub fn check(&self) -> Result<(), Rejected> {
-        self.would_admit().map_err(|rejection| self.stripe().rejected(rejection))
+        self.0.shared.would_admit().map_err(|rejection| self.stripe().rejected(rejection))
     }
 
     /// Waits until a call would pass.
@@ -228,20 +230,37 @@ impl Circuit {
         self.0.shared.config()
     }
 
-    /// [`Circuit::check`] without a name to the rejection, which is somebody else's to write.
+    /// Reports whether [`Circuit::check`] would say yes; it makes no rejection that counts the owners of a name.
     #[inline]
-    pub(crate) fn would_admit(&self) -> Result<(), Rejection> {
-        self.0.shared.would_admit()
+    pub(crate) fn passes(&self) -> bool {
+        self.0.shared.passes()
+    }
+
+    /// [`Circuit::try_acquire`] for a call whose steps are all [guarded](Permit::guard); what `made` makes of its answer.
+    ///
+    /// A closure rather than a result, so that what is made of a plain permit is made in place.
+    #[inline]
+    pub(crate) fn acquire_guarded<T>(&self, made: impl FnOnce(Result<Permit, Rejected>) -> T) -> T {
+        let stripe = self.stripe();
+        match stripe.enter() {
+            Some(stamp) => made(Ok(Permit::guarded(Arc::clone(stripe), stamp))),
+            None => made(stripe.look_closer().map(|stamp| Permit::guarded(Arc::clone(stripe), stamp))),
+        }
     }
 
     /// The stripe of this thread.
     #[inline]
     fn stripe(&self) -> &Arc<Stripe> {
-        let place = &self.0.stripes[thread_number() % self.0.stripes.len()];
-        place.get().unwrap_or_else(|| {
-            self.0.shared.add_stripe(place);
-            place.get().expect("it has just been put there")
-        })
+        let place = self.0.stripes.get(thread_number()).and_then(OnceLock::get);
+        place.unwrap_or_else(|| self.add_stripe())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_stripe(&self) -> &Arc<Stripe> {
+        let place = &self.0.stripes[number_thread()];
+        self.0.shared.add_stripe(place);
+        place.get().expect("it has just been put there")
     }
 
     /// A place among those who are woken by a change.

@@ -24,18 +24,41 @@ pub struct Permit {
 }
 
 impl Permit {
+    #[inline]
     pub(super) fn new(stripe: Arc<Stripe>, stamp: Stamp) -> Self {
         Self { stripe, stamp: Some(stamp), watches_thread: !std::thread::panicking() }
     }
 
-    /// Ends the call with its outcome.
-    pub fn record(mut self, outcome: impl Into<Outcome>) {
-        self.settle(Ended::With(outcome.into()));
+    /// A permit for a call each step of which is [guarded](Permit::guard).
+    #[inline]
+    pub(super) fn guarded(stripe: Arc<Stripe>, stamp: Stamp) -> Self {
+        Self { stripe, stamp: Some(stamp), watches_thread: false }
     }
 
-    /// Ends the call with the outcome of its result; only an `Ok` is an answer of the dependency.
-    pub(crate) fn record_result<T, E>(mut self, outcome: Outcome, result: Result<&T, &E>) {
+    /// Ends the call with its outcome.
+    #[inline]
+    pub fn record(mut self, outcome: impl Into<Outcome>) {
+        let outcome = outcome.into();
+        if !self.succeed(&outcome) {
+            self.settle(Ended::With(outcome));
+        }
+    }
+
+    /// Ends the call with an outcome that is not that of a plain success; only an `Ok` is an answer of the dependency.
+    #[cold]
+    pub(crate) fn record_result<T, E>(&mut self, outcome: Outcome, result: Result<&T, &E>) {
         self.settle(if result.is_ok() { Ended::With(outcome) } else { Ended::Unanswered(outcome) });
+    }
+
+    /// Ends the call as a plain success; false if it was none, or there is more to it.
+    #[inline]
+    pub(crate) fn succeed(&mut self, outcome: &Outcome) -> bool {
+        let plain =
+            matches!(outcome, Outcome::Success) && self.stamp.as_ref().is_some_and(|stamp| self.stripe.succeed(stamp));
+        if plain {
+            self.stamp = None;
+        }
+        plain
     }
 
     /// Reports whether this call is a probe, whose result decides over a half-open circuit.
@@ -46,38 +69,45 @@ impl Permit {
         self.stamp.as_ref().is_some_and(Stamp::is_probe)
     }
 
-    /// Runs a step of the call; if it panics, the permit in `place` ends as a failure.
+    /// Runs a step of the call; if it panics, the call ends as a failure.
     ///
     /// A look at the thread when the permit is dropped is not enough: whoever catches the panic drops the call later.
-    pub(crate) fn guard<T>(place: &mut Option<Self>, step: impl FnOnce() -> T) -> T {
-        struct Guard<'a>(&'a mut Option<Permit>);
+    #[inline]
+    pub(crate) fn guard<T>(&mut self, step: impl FnOnce() -> T) -> T {
+        struct Guard<'a>(&'a mut Permit);
         impl Drop for Guard<'_> {
             fn drop(&mut self) {
-                if let Some(permit) = self.0.take() {
-                    permit.record(Outcome::failure());
-                }
+                self.0.settle(Ended::With(Outcome::failure()));
             }
         }
-        if let Some(permit) = place {
-            permit.watches_thread = false;
-        }
-        let guard = Guard(place);
+        let guard = Guard(self);
         let result = step();
         mem::forget(guard);
         result
     }
 
+    #[cold]
+    #[inline(never)]
     fn settle(&mut self, ended: Ended) {
         if let Some(stamp) = self.stamp.take() {
-            self.stripe.settle(stamp, ended);
+            self.stripe.settle(&stamp, ended);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn abandon(&mut self) {
+        let broken = self.watches_thread && std::thread::panicking();
+        self.settle(if broken { Ended::With(Outcome::failure()) } else { Ended::Dropped });
     }
 }
 
 impl Drop for Permit {
+    #[inline]
     fn drop(&mut self) {
-        let broken = self.watches_thread && std::thread::panicking();
-        self.settle(if broken { Ended::With(Outcome::failure()) } else { Ended::Dropped });
+        if self.stamp.is_some() {
+            self.abandon();
+        }
     }
 }
 

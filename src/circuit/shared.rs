@@ -40,7 +40,7 @@ pub(crate) struct Shared {
     pub(super) waiters: Waiters,
     pub(super) outbox: Outbox,
     rules: Vec<Arc<dyn Rule>>,
-    clock: Arc<dyn Clock>,
+    clock: Box<dyn Clock>,
     name: Arc<str>,
 }
 
@@ -65,7 +65,7 @@ impl Shared {
         name: Arc<str>,
         config: Config,
         seed: u64,
-        clock: Arc<dyn Clock>,
+        clock: Box<dyn Clock>,
         observers: Vec<Arc<dyn Observer>>,
         rules: Vec<Arc<dyn Rule>>,
     ) -> Self {
@@ -132,17 +132,22 @@ impl Shared {
         match word.lane() {
             // The machine counts what it rejects; this it does not see.
             Lane::Wait => self.wait().inspect_err(|_| stripe.count_rejected())?,
-            Lane::Pass => {
-                return Ok(Stamp { epoch: word.epoch(), kind: Kind::Uncounted, started: None, sample: false });
-            }
+            Lane::Pass => return Ok(Stamp::untimed(word.epoch(), Kind::Uncounted)),
             Lane::Ask | Lane::Count => {}
         }
         let now = self.clock.now();
         self.change(|machine| machine.admit(now))
     }
 
-    /// Answers as [`Shared::admit`] would, without admitting a call. Transitions that are due are made.
+    /// Reports whether [`Shared::would_admit`] would say yes, at the cost of one load in the closed state.
     #[inline]
+    pub(super) fn passes(&self) -> bool {
+        self.word.load().passes() || self.would_admit().is_ok()
+    }
+
+    /// Answers as [`Shared::admit`] would, without admitting a call. Transitions that are due are made.
+    #[cold]
+    #[inline(never)]
     pub(super) fn would_admit(&self) -> Result<(), Rejection> {
         match self.word.load().lane() {
             Lane::Count | Lane::Pass => Ok(()),
@@ -170,16 +175,12 @@ impl Shared {
 
     /// Takes the end of a call that the machine must know of.
     pub(super) fn settle(&self, stamp: &Stamp, ended: Ended) {
-        match stamp.kind {
-            Kind::Uncounted => return,
-            Kind::Counted | Kind::Probe(_) | Kind::Recovering(_) | Kind::Shadow => {}
-        }
         let now = self.clock.now();
         let window = self.change(|machine| {
             let undecided = machine.end(stamp, ended, now);
             (undecided && !self.rules.is_empty()).then(|| machine.window(now))
         });
-        if matches!(stamp.kind, Kind::Probe(_) | Kind::Recovering(_)) {
+        if matches!(stamp.kind, Kind::Probe | Kind::Recovering) {
             // A slot is free.
             self.waiters.wake_all();
         }

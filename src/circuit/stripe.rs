@@ -3,10 +3,7 @@
 use std::fmt;
 
 use crate::{
-    circuit::{
-        Shared,
-        gate::{Entry, Gate},
-    },
+    circuit::{Shared, gate::Gate},
     machine::{Ended, Epoch, Kind, Line, Rejection, Stamp},
     outcome::Outcome,
     rejected::Rejected,
@@ -41,55 +38,71 @@ impl Stripe {
         &self.gate
     }
 
-    /// Answers a call. In the closed state: one load, and the clock only for a call that is timed.
+    /// Lets a call pass that is not timed, if the circuit is closed; none if it must look closer.
     #[inline]
-    pub(super) fn admit(&self) -> Result<Stamp, Rejected> {
-        match self.gate.enter() {
-            Entry::Plain(epoch) => Ok(Stamp { epoch, kind: Kind::Counted, started: None, sample: false }),
-            Entry::Timed { epoch, sample } => {
-                let started = Some(self.shared.clock().now());
-                Ok(Stamp { epoch, kind: Kind::Counted, started, sample })
+    pub(super) fn enter(&self) -> Option<Stamp> {
+        self.gate.enter().map(|epoch| Stamp::untimed(epoch, Kind::Counted))
+    }
+
+    /// Answers a call that is timed, or that the phases must be asked about.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn look_closer(&self) -> Result<Stamp, Rejected> {
+        match self.gate.look_closer() {
+            Some((epoch, sample)) => {
+                let kind = if sample { Kind::Sample } else { Kind::Timed };
+                Ok(Stamp::timed(epoch, kind, self.shared.clock().now()))
             }
-            Entry::Closed => self.shared.admit(self).map_err(|rejection| self.rejected(rejection)),
+            None => self.shared.admit(self).map_err(|rejection| self.rejected(rejection)),
         }
     }
 
-    /// Takes the end of a call. A plain success in the closed state is one write to a word of this thread's.
+    /// Takes a success if it is a plain one in the closed state: one write to a word of this thread's.
     #[inline]
-    pub(super) fn settle(&self, stamp: Stamp, ended: Ended) {
-        if stamp.kind == Kind::Counted && self.passes(&stamp, ended) {
-            return;
-        }
-        self.shared.settle(&stamp, ended);
+    pub(super) fn succeed(&self, stamp: &Stamp) -> bool {
+        stamp.kind == Kind::Counted && self.succeeded(stamp.epoch, None)
     }
 
-    /// Counts a call that decides nothing; false if the phases must be asked.
-    #[inline]
+    /// Takes the end of a call.
+    pub(super) fn settle(&self, stamp: &Stamp, ended: Ended) {
+        if !self.passes(stamp, ended) {
+            self.shared.settle(stamp, ended);
+        }
+    }
+
+    /// Counts a call that decides nothing; false if the machine must be told.
     fn passes(&self, stamp: &Stamp, ended: Ended) -> bool {
-        let mut now = None;
-        if let Some(started) = stamp.started {
-            let at = self.shared.clock().now();
-            if stamp.sample || self.shared.is_slow(at.since(started)) || ended.outcome().is_none() {
-                return false;
-            }
-            now = Some(at);
+        let now = match stamp.kind {
+            Kind::Uncounted => return true,
+            Kind::Probe | Kind::Recovering | Kind::Sample | Kind::Shadow => return false,
+            Kind::Counted => None,
+            Kind::Timed => stamp.started().map(|started| (self.shared.clock().now(), started)),
+        };
+        if now.is_some_and(|(now, started)| ended.outcome().is_none() || self.shared.is_slow(now.since(started))) {
+            return false;
         }
         match ended.outcome() {
             Some(Outcome::Failure(_)) => false,
             Some(Outcome::Ignored) => self.count_in(stamp.epoch, &self.ignored),
-            Some(Outcome::Success) => self.succeeded(stamp.epoch, now),
+            Some(Outcome::Success) => self.succeeded(stamp.epoch, now.map(|(now, _)| now)),
             None => self.count_in(stamp.epoch, &self.cancelled),
         }
     }
 
+    /// Counts a plain success; false if it comes too late, or the machine must first be told of others.
     #[inline]
     fn succeeded(&self, epoch: Epoch, now: Option<Instant>) -> bool {
         let turns_at = self.shared.turns_at();
-        let needs_time = turns_at < Instant::FAR;
-        if needs_time && now.unwrap_or_else(|| self.shared.time_of_success()) >= turns_at {
+        if turns_at == Instant::FAR { self.gate.count(epoch, false) } else { self.succeeded_at(epoch, now, turns_at) }
+    }
+
+    /// The same where rules ask for the time.
+    #[inline(never)]
+    fn succeeded_at(&self, epoch: Epoch, now: Option<Instant>, turns_at: Instant) -> bool {
+        if now.unwrap_or_else(|| self.shared.time_of_success()) >= turns_at {
             self.shared.turn();
         }
-        self.gate.count(epoch, needs_time)
+        self.gate.count(epoch, true)
     }
 
     fn count_in(&self, epoch: Epoch, line: &AtomicU64) -> bool {

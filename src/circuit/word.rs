@@ -56,6 +56,12 @@ impl Word {
         }
     }
 
+    /// Whether a call passes without asking anybody: the two lanes whose lower bit is set.
+    #[inline]
+    pub(super) fn passes(self) -> bool {
+        self.0 & 1 == 1
+    }
+
     pub(super) fn epoch(self) -> Epoch {
         Epoch::new(self.0 >> EPOCH_SHIFT)
     }
@@ -93,6 +99,7 @@ impl AtomicWord {
         word
     }
 
+    #[inline]
     pub(super) fn load(&self) -> Word {
         // Acquire: pairs with the store in `publish`.
         Word(self.word.load(Ordering::Acquire))

@@ -108,14 +108,14 @@ impl Core {
     pub(crate) fn admit(&mut self, now: Instant) -> Result<Stamp, Rejection> {
         self.end_mode(now);
         match self.mode {
-            Mode::Disabled => return Ok(self.stamp(Kind::Uncounted, now)),
+            Mode::Disabled => return Ok(self.stamp((Kind::Uncounted, 0), now)),
             Mode::ForcedOpen => return Err(self.forced(now)),
             Mode::Auto | Mode::ForcedClosed | Mode::MetricsOnly => {}
         }
         let kind = self.pass(now);
         match kind {
             Ok(kind) => Ok(self.stamp(kind, now)),
-            Err(_) if self.mode == Mode::MetricsOnly => Ok(self.stamp(Kind::Shadow, now)),
+            Err(_) if self.mode == Mode::MetricsOnly => Ok(self.stamp((Kind::Shadow, 0), now)),
             Err(rejection) => Err(rejection),
         }
     }
@@ -168,14 +168,15 @@ impl Core {
 
     fn settle_phase(&mut self, stamp: &Stamp, finished: Finished, now: Instant) -> bool {
         match (&mut self.phase, stamp.kind) {
-            (Phase::HalfOpen(half_open), Kind::Probe(id)) => {
-                let Some(verdict) = half_open.settle(&self.config.half_open, id, finished.answer(), now) else {
+            (Phase::HalfOpen(half_open), Kind::Probe) => {
+                let Some(verdict) = half_open.settle(&self.config.half_open, stamp.lease, finished.answer(), now)
+                else {
                     return false;
                 };
                 self.follow(verdict, finished.hint(), now);
             }
-            (Phase::Recovering(recovering), Kind::Recovering(lease)) => {
-                let (in_time, step) = recovering.settle(lease, finished.end(), now);
+            (Phase::Recovering(recovering), Kind::Recovering) => {
+                let (in_time, step) = recovering.settle(stamp.lease, finished.end(), now);
                 self.step(step, finished.hint(), now);
                 return in_time;
             }
@@ -272,8 +273,8 @@ impl Core {
         }
     }
 
-    fn stamp(&self, kind: Kind, now: Instant) -> Stamp {
-        Stamp { epoch: Epoch::new(self.epoch), kind, started: Some(now), sample: false }
+    fn stamp(&self, (kind, lease): (Kind, u64), now: Instant) -> Stamp {
+        Stamp { lease, ..Stamp::timed(Epoch::new(self.epoch), kind, now) }
     }
 
     fn follow(&mut self, verdict: Verdict, hint: Option<Duration>, now: Instant) {
@@ -292,17 +293,19 @@ impl Core {
         }
     }
 
-    /// How a call may pass in the present phase; moves on what time has moved.
-    fn pass(&mut self, now: Instant) -> Result<Kind, Rejection> {
+    /// How a call may pass in the present phase, and the number of its lease; moves on what time has moved.
+    fn pass(&mut self, now: Instant) -> Result<(Kind, u64), Rejection> {
         self.move_on(now);
         if matches!(self.phase, Phase::Open { next_probe } if now >= next_probe) {
             self.enter(Phase::HalfOpen(HalfOpen::default()), Reason::WaitOver, now);
         }
         let kind = match &mut self.phase {
-            Phase::Closed => Some(Kind::Counted),
+            Phase::Closed => Some((Kind::Counted, 0)),
             Phase::Open { .. } => None,
-            Phase::HalfOpen(half_open) => half_open.admit(&self.config.half_open, now).map(Kind::Probe),
-            Phase::Recovering(recovering) => recovering.admit(now).map(Kind::Recovering),
+            Phase::HalfOpen(half_open) => {
+                half_open.admit(&self.config.half_open, now).map(|lease| (Kind::Probe, lease))
+            }
+            Phase::Recovering(recovering) => recovering.admit(now).map(|lease| (Kind::Recovering, lease)),
         };
         kind.ok_or_else(|| self.rejection(now))
     }

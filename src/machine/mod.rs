@@ -119,12 +119,13 @@ impl Machine {
             Err(_) => self.count(Line::Rejected, 1),
         }
         answer.map(|stamp| {
-            if stamp.kind != Kind::Counted {
-                return stamp;
-            }
             // A counted call is timed only where somebody asks for its duration.
-            let sample = self.tally.take_sample();
-            Stamp { sample, started: stamp.started.filter(|_| sample || self.times_all()), ..stamp }
+            let kind = match stamp.kind {
+                Kind::Counted if self.tally.take_sample() => Kind::Sample,
+                Kind::Counted if self.times_all() => Kind::Timed,
+                kind => kind,
+            };
+            Stamp { kind, ..stamp }
         })
     }
 
@@ -186,11 +187,11 @@ impl Machine {
         let in_time = match stamp.kind {
             Kind::Uncounted => return false,
             Kind::Shadow => true,
-            Kind::Counted => {
+            Kind::Counted | Kind::Sample | Kind::Timed => {
                 let current = stamp.epoch == Epoch::new(self.core.epoch());
                 current && self.core.effective_mode(now) != Mode::Disabled
             }
-            Kind::Probe(_) | Kind::Recovering(_) => self.change(now, |core| core.settle(stamp, finished, now)),
+            Kind::Probe | Kind::Recovering => self.change(now, |core| core.settle(stamp, finished, now)),
         };
         if !in_time {
             self.count(Line::Late, 1);
@@ -200,7 +201,7 @@ impl Machine {
         if finished.slow {
             self.count(Line::Slow, 1);
         }
-        stamp.kind == Kind::Counted && self.counted(finished, now)
+        stamp.is_counted() && self.counted(finished, now)
     }
 
     /// Opens the closed circuit because a rule that the machine does not know has fired.

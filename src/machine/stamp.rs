@@ -15,10 +15,10 @@ use crate::{
 pub struct Stamp {
     pub(crate) epoch: Epoch,
     pub(crate) kind: Kind,
-    /// When it began, if it is timed.
-    pub(crate) started: Option<Instant>,
-    /// Whether it is timed to learn the usual latency.
-    pub(crate) sample: bool,
+    /// When it began, if [`Stamp::started`] says so.
+    pub(super) started: Instant,
+    /// The number of its lease, if it is a probe or a call of a recovery.
+    pub(super) lease: u64,
 }
 
 /// The number of a phase, of which the lower 32 bits are kept: a call that lasts for four billion phases would be taken for
@@ -34,10 +34,37 @@ impl Epoch {
 }
 
 impl Stamp {
+    /// Of a call that is not timed.
+    #[inline]
+    pub(crate) fn untimed(epoch: Epoch, kind: Kind) -> Self {
+        Self { epoch, kind, started: Instant::ZERO, lease: 0 }
+    }
+
+    /// Of a call that begins now.
+    pub(crate) fn timed(epoch: Epoch, kind: Kind, now: Instant) -> Self {
+        Self { epoch, kind, started: now, lease: 0 }
+    }
+
     /// Reports whether this call is a probe, whose result decides over a half-open circuit.
     #[must_use]
     pub fn is_probe(&self) -> bool {
-        matches!(self.kind, Kind::Probe(_))
+        self.kind == Kind::Probe
+    }
+
+    /// Reports whether it passed a closed circuit and is counted.
+    pub(crate) fn is_counted(&self) -> bool {
+        match self.kind {
+            Kind::Counted | Kind::Sample | Kind::Timed => true,
+            Kind::Probe | Kind::Recovering | Kind::Shadow | Kind::Uncounted => false,
+        }
+    }
+
+    /// When it began, if it is timed.
+    pub(crate) fn started(&self) -> Option<Instant> {
+        match self.kind {
+            Kind::Counted | Kind::Uncounted => None,
+            Kind::Probe | Kind::Recovering | Kind::Sample | Kind::Shadow | Kind::Timed => Some(self.started),
+        }
     }
 }
 
@@ -46,12 +73,16 @@ impl Stamp {
 pub(crate) enum Kind {
     /// The circuit was closed.
     Counted,
-    /// A probe with its lease.
-    Probe(u64),
-    /// A call during the recovery with its lease.
-    Recovering(u64),
+    /// The circuit was half-open; a slot was lent.
+    Probe,
+    /// The circuit was recovering; a slot was lent.
+    Recovering,
+    /// The circuit was closed, and the call is timed to learn the usual latency.
+    Sample,
     /// It would have been rejected, had the mode not been to watch only.
     Shadow,
+    /// The circuit was closed, and every call is timed.
+    Timed,
     /// The circuit was disabled.
     Uncounted,
 }
@@ -93,7 +124,7 @@ pub(crate) struct Finished {
 impl Finished {
     /// A call that was dropped is a failure if it had run for long enough.
     pub(crate) fn new(config: &Config, stamp: &Stamp, ended: Ended, now: Instant) -> Self {
-        let took = stamp.started.map(|started| now.since(started));
+        let took = stamp.started().map(|started| now.since(started));
         let abandoned = || {
             let age = config.abandoned_after()?;
             took.is_some_and(|took| took >= age).then(Outcome::failure)
@@ -105,7 +136,7 @@ impl Finished {
         };
         let meaningful = matches!(outcome, Some(Outcome::Success | Outcome::Failure(_)));
         let slow = meaningful && config.slow_after().is_some_and(|limit| took.is_some_and(|took| took > limit));
-        Self { outcome, answered, slow, took, sample: stamp.sample }
+        Self { outcome, answered, slow, took, sample: stamp.kind == Kind::Sample }
     }
 
     /// How long the dependency asked to be left alone.

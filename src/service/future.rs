@@ -28,15 +28,16 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F, J, A> {
-        // Polling the inner call. The permit is some until its outcome is known.
-        Called { #[pin] call: F, permit: Option<Permit>, judge: J },
+        // Polling the inner call.
+        Called { #[pin] call: F, permit: Permit, judge: J },
         // The answer to a rejected call, some until it is taken.
         Rejected { answer: Option<A> },
     }
 }
 
 impl<F, J, A> ResponseFuture<F, J, A> {
-    pub(super) fn called(call: F, permit: Option<Permit>, judge: J) -> Self {
+    #[inline]
+    pub(super) fn called(call: F, permit: Permit, judge: J) -> Self {
         Self { state: State::Called { call, permit, judge } }
     }
 
@@ -52,6 +53,7 @@ where
 {
     type Output = Result<Res, J::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (call, permit, judge) = match self.project().state.project() {
             StateProj::Called { call, permit, judge } => (call, permit, judge),
@@ -59,10 +61,10 @@ where
                 return Poll::Ready(answer.take().expect("a future is not polled after it was ready"));
             }
         };
-        let result = ready!(Permit::guard(permit, || call.poll(cx)));
-        let outcome = Permit::guard(permit, || judge.classify(result.as_ref()));
+        let result = ready!(permit.guard(|| call.poll(cx)));
+        let outcome = permit.guard(|| judge.classify(result.as_ref()));
         // Settled here, not when the future is dropped: a caller may keep it.
-        if let Some(permit) = permit.take() {
+        if !permit.succeed(&outcome) {
             permit.record_result(outcome, result.as_ref());
         }
         Poll::Ready(result.map_err(|error| judge.map_err(error)))

@@ -69,7 +69,7 @@ use std::{
 
 use tower_service::Service;
 
-use crate::circuit::{Circuit, Permit, Waiter};
+use crate::circuit::{Circuit, Waiter};
 
 /// The error of a guarded service whose rejections are errors: boxed, as in tower.
 pub type BoxError = tower::BoxError;
@@ -141,11 +141,18 @@ impl<S, P> CircuitBreaker<S, P> {
         };
         let judge = self.policy.judge();
         // No permit, no record: the circuit listens to nobody now.
-        if let Ok(permit) = circuit.try_acquire() {
+        if let Ok(mut permit) = circuit.try_acquire() {
             let result: Result<&S::Response, _> = Err(&error);
             permit.record_result(judge.classify(result), result);
         }
         Poll::Ready(Err(judge.map_err(error)))
+    }
+
+    fn forget_waiter(&mut self) {
+        // Seldom there, and a look is cheaper than a write.
+        if self.waiter.is_some() {
+            self.waiter = None;
+        }
     }
 
     fn not_ready<Req>(&self, request: Req) -> FutureOf<S, P, Req>
@@ -181,21 +188,21 @@ where
             return Poll::Ready(Ok(()));
         }
         // The gate comes first: a dead dependency may never be ready, and what is below must not be reserved in vain.
-        if self.policy.circuit().would_admit().is_ok() {
+        if self.policy.circuit().passes() {
             if let Poll::Ready(result) = self.poll_inner(cx) {
-                self.waiter = None;
+                self.forget_waiter();
                 return Poll::Ready(result);
             }
             // A probe does not wait: a dead dependency may never be ready, and nobody would be told.
             if self.readiness == Readiness::None && !self.policy.circuit().is_probing() {
                 self.waiter.get_or_insert_with(|| self.policy.circuit().waiter()).register(cx);
                 // Looked at again after the registration, so that no opening is slept through.
-                if self.policy.circuit().would_admit().is_ok() {
+                if self.policy.circuit().passes() {
                     return Poll::Pending;
                 }
             }
         }
-        self.waiter = None;
+        self.forget_waiter();
         self.readiness = Readiness::Outer;
         Poll::Ready(Ok(()))
     }
@@ -205,7 +212,7 @@ where
             self.readiness = Readiness::None;
         }
         // The circuit may have closed since it spared the inner service the question; then it is asked now.
-        if self.readiness != Readiness::Inner && self.policy.circuit().would_admit().is_ok() {
+        if self.readiness != Readiness::Inner && self.policy.circuit().passes() {
             if let Poll::Ready(Err(error)) = self.poll_inner(&mut Context::from_waker(Waker::noop())) {
                 return ResponseFuture::rejected(Err(error));
             }
@@ -214,19 +221,15 @@ where
             }
         }
         // Decided here, not when readiness was asked for: that may be long ago.
-        let permit = match self.policy.circuit().try_acquire() {
-            Ok(permit) => permit,
-            Err(rejected) => return ResponseFuture::rejected(self.policy.reject(request, rejected)),
-        };
-        if self.readiness != Readiness::Inner {
-            // It has closed at this very instant.
-            drop(permit);
-            return self.not_ready(request);
-        }
-        self.readiness = Readiness::None;
-        let mut permit = Some(permit);
-        let call = Permit::guard(&mut permit, || self.inner.call(request));
-        ResponseFuture::called(call, permit, self.policy.judge())
+        let Self { inner, policy, readiness, .. } = self;
+        policy.circuit().acquire_guarded(|permit| match permit {
+            Ok(mut permit) => {
+                *readiness = Readiness::None;
+                let call = permit.guard(|| inner.call(request));
+                ResponseFuture::called(call, permit, policy.judge())
+            }
+            Err(rejected) => ResponseFuture::rejected(policy.reject(request, rejected)),
+        })
     }
 }
 
