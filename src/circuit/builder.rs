@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     circuit::{Circuit, Rule, Shared},
-    clock::{Clock, SystemClock},
+    clock::{AnyClock, Clock, SystemClock},
     config::{Config, ConfigError},
     observe::{Observer, standard},
     state::Mode,
@@ -21,7 +21,7 @@ pub struct Builder {
     name: Arc<str>,
     config: Config,
     mode: Mode,
-    clock: Option<Box<dyn Clock>>,
+    clock: AnyClock,
     seed: Option<u64>,
     observers: Vec<Arc<dyn Observer>>,
     rules: Vec<Arc<dyn Rule>>,
@@ -30,7 +30,15 @@ pub struct Builder {
 impl Builder {
     pub(super) fn new(name: Arc<str>) -> Self {
         let observers = standard();
-        Self { name, config: Config::new(), mode: Mode::Auto, clock: None, seed: None, observers, rules: Vec::new() }
+        Self {
+            name,
+            config: Config::new(),
+            mode: Mode::Auto,
+            clock: AnyClock::System(SystemClock::new()),
+            seed: None,
+            observers,
+            rules: Vec::new(),
+        }
     }
 
     /// Sets the numbers. Default: [`Config::new`].
@@ -47,7 +55,7 @@ impl Builder {
 
     /// Sets the clock. Default: [`SystemClock`], which follows `tokio::time::pause` in tests.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
-        Self { clock: Some(Box::new(clock)), ..self }
+        Self { clock: AnyClock::Other(Box::new(clock)), ..self }
     }
 
     /// Sets the seed of the jitter, so that a test sees the same waits each time. Default: random.
@@ -74,10 +82,9 @@ impl Builder {
     /// [`ConfigError`] names every setting that is out of its bounds.
     pub fn build(self) -> Result<Circuit, ConfigError> {
         self.config.check()?;
-        let clock = self.clock.unwrap_or_else(|| Box::new(SystemClock::new()));
         // RandomState is what the standard library offers for a number that differs between circuits and processes.
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
-        let circuit = Circuit::from(Shared::new(self.name, self.config, seed, clock, self.observers, self.rules));
+        let circuit = Circuit::from(Shared::new(self.name, self.config, seed, self.clock, self.observers, self.rules));
         if self.mode != Mode::Auto {
             circuit.set_mode(self.mode, None);
         }

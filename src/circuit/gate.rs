@@ -110,13 +110,13 @@ impl Gate {
         counted(self.0.load(Ordering::Acquire), epoch).is_some()
     }
 
-    /// Counts a plain success; false if its phase is over, or the gate must be folded. `samples` has one in 64 ask for a
-    /// sample.
+    /// Counts a plain success; false if its phase is over, or the gate must be folded. One in 64 asks for a sample, if
+    /// `samples` says so.
     #[inline]
-    pub(super) fn count(&self, epoch: Epoch, samples: bool) -> bool {
+    pub(super) fn count(&self, epoch: Epoch, samples: impl Fn() -> bool) -> bool {
         let mut word = self.0.load(Ordering::Relaxed);
         while let Some(count) = counted(word, epoch) {
-            let next = if samples && is_sampled(count + 1) { with_sample(word + 1) } else { word + 1 };
+            let next = if is_sampled(count + 1) { with_sample(word + 1, samples()) } else { word + 1 };
             // Release: pairs with `fold`.
             match self.0.compare_exchange_weak(word, next, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
@@ -129,8 +129,8 @@ impl Gate {
 
 /// A function of its own so that the other 63 are quick.
 #[cold]
-fn with_sample(word: u64) -> u64 {
-    word | SAMPLE
+fn with_sample(word: u64, samples: bool) -> u64 {
+    if samples { word | SAMPLE } else { word }
 }
 
 /// How many successes the word has counted in this phase; none if it counts none, or no more.
@@ -172,12 +172,12 @@ mod tests {
         for epoch in PHASES {
             let gate = open(epoch);
             for other in PHASES {
-                assert_eq!(gate.count(other, false), other == epoch, "{other:?} at {epoch:?}");
+                assert_eq!(gate.count(other, || false), other == epoch, "{other:?} at {epoch:?}");
                 assert_eq!(gate.is_open_for(other), other == epoch);
             }
             assert_eq!(gate.close(0), Left { successes: 1, sample_due: false });
             for other in PHASES {
-                assert!(!gate.count(other, true) && !gate.is_open_for(other));
+                assert!(!gate.count(other, || true) && !gate.is_open_for(other));
             }
             assert_eq!((gate.enter(), gate.look_closer()), (None, None));
             assert_eq!((gate.close(0), gate.fold(&mut 0)), (Left::default(), 0));
@@ -189,9 +189,9 @@ mod tests {
         let gate = open(Epoch(7));
         (0..64).for_each(|_| {
             assert_eq!(gate.enter(), Some(Epoch(7)));
-            assert!(gate.count(Epoch(7), true));
+            assert!(gate.count(Epoch(7), || true));
         });
-        assert!(gate.count(Epoch(7), true), "calls under way are not disturbed by it");
+        assert!(gate.count(Epoch(7), || true), "calls under way are not disturbed by it");
         assert_eq!(gate.enter(), None);
         assert_eq!(gate.look_closer(), Some((Epoch(7), true)));
         assert_eq!(gate.enter(), Some(Epoch(7)));
@@ -203,11 +203,11 @@ mod tests {
         let gate = Gate::closed();
         gate.open(Epoch(3), FULL - 1, false, true);
         let mut known = FULL - 1;
-        assert!(gate.count(Epoch(3), false));
-        assert!(!gate.count(Epoch(3), false), "it must be folded first");
+        assert!(gate.count(Epoch(3), || false));
+        assert!(!gate.count(Epoch(3), || false), "it must be folded first");
         assert_eq!(gate.fold(&mut known), 1);
         assert_eq!(known, FULL % 64);
-        assert!(gate.count(Epoch(3), false));
+        assert!(gate.count(Epoch(3), || false));
         assert_eq!((gate.enter(), gate.look_closer()), (None, Some((Epoch(3), false))));
         assert_eq!(gate.close(known).successes, 1);
     }

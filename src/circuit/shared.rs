@@ -12,9 +12,9 @@ use crate::{
         waiters::Waiters,
         word::{AtomicWord, Lane},
     },
-    clock::{COARSENESS, Clock},
+    clock::{AnyClock, COARSENESS},
     config::{Config, ConfigError},
-    machine::{Core, Ended, Kind, Machine, RejectReason, Rejection, Snapshot, Stamp},
+    machine::{Core, Ended, Epoch, Kind, Machine, RejectReason, Rejection, Snapshot, Stamp},
     observe::Observer,
     outcome::Outcome,
     state::{Mode, State},
@@ -34,13 +34,15 @@ pub(crate) struct Shared {
     turns_at: AtomicU64,
     /// Whether the coarse time is good enough to tell it: if no bucket is narrower than ten times what it may be wrong.
     coarse: AtomicBool,
+    /// Whether one call in 64 is a sample of the usual latency. Written under the lock.
+    samples: AtomicBool,
     /// The duration above which a call is slow, nanoseconds. Written under the lock.
     slow_after: AtomicU64,
     inner: Mutex<Inner>,
     pub(super) waiters: Waiters,
     pub(super) outbox: Outbox,
     rules: Vec<Arc<dyn Rule>>,
-    clock: Box<dyn Clock>,
+    clock: AnyClock,
     name: Arc<str>,
 }
 
@@ -65,7 +67,7 @@ impl Shared {
         name: Arc<str>,
         config: Config,
         seed: u64,
-        clock: Box<dyn Clock>,
+        clock: AnyClock,
         observers: Vec<Arc<dyn Observer>>,
         rules: Vec<Arc<dyn Rule>>,
     ) -> Self {
@@ -74,6 +76,7 @@ impl Shared {
             word: AtomicWord::new(machine.core()),
             turns_at: AtomicU64::new(0),
             coarse: AtomicBool::new(false),
+            samples: AtomicBool::new(false),
             slow_after: AtomicU64::new(0),
             inner: Mutex::new(Inner { machine, stripes: Stripes::default() }),
             waiters: Waiters::default(),
@@ -90,23 +93,33 @@ impl Shared {
         &self.name
     }
 
-    #[inline]
-    pub(super) fn clock(&self) -> &dyn Clock {
-        &*self.clock
+    pub(super) fn clock(&self) -> &AnyClock {
+        &self.clock
     }
 
-    /// Until when a plain success needs no lock; for ever where no rule asks for the time.
+    /// Takes note of the time of a plain success of this phase, if a rule asks for it: a new bucket may begin.
     #[inline]
-    pub(super) fn turns_at(&self) -> Instant {
+    pub(super) fn keep_time(&self, epoch: Epoch) {
         // Relaxed: the gate decides whether the success counts; this only in which bucket, and buckets are that fuzzy
         // among threads.
-        Instant::from_nanos(self.turns_at.load(Ordering::Relaxed))
+        let turns_at = Instant::from_nanos(self.turns_at.load(Ordering::Relaxed));
+        if turns_at < Instant::FAR {
+            self.look_at_clock(epoch, turns_at);
+        }
     }
 
-    /// The time of a plain success.
-    #[inline]
-    pub(super) fn time_of_success(&self) -> Instant {
-        if self.coarse.load(Ordering::Relaxed) { self.clock.coarse_now() } else { self.clock.now() }
+    #[inline(never)]
+    fn look_at_clock(&self, epoch: Epoch, turns_at: Instant) {
+        let coarse = self.coarse.load(Ordering::Relaxed);
+        let now = if coarse { self.clock.coarse_now() } else { self.clock.now() };
+        if now >= turns_at {
+            self.turn(epoch);
+        }
+    }
+
+    /// Whether the usual latency is wanted.
+    pub(super) fn samples(&self) -> bool {
+        self.samples.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -194,12 +207,15 @@ impl Shared {
 
     /// Takes note that a new bucket begins. Whoever finds the lock taken need not wait: its call counts in the old one.
     #[cold]
-    pub(super) fn turn(&self) {
+    fn turn(&self, epoch: Epoch) {
         let now = self.clock.now();
         let Some(mut inner) = self.inner.try_lock() else { return };
-        inner.fold();
-        inner.machine.turn(now);
-        self.publish(&mut inner);
+        // A success that comes too late begins nothing.
+        if inner.stripes.are_open_for(epoch) {
+            inner.fold();
+            inner.machine.turn(now);
+            self.publish(&mut inner);
+        }
     }
 
     /// Changes the machine: the one place that locks it to write. Whoever waits is woken, and events go out, afterwards.
@@ -228,9 +244,11 @@ impl Shared {
         let slow_after = machine.core().config().slow_after().map_or(u64::MAX, nanos);
         self.slow_after.store(slow_after, Ordering::Relaxed);
         self.coarse.store(machine.tally().rules().narrowest_bucket() >= Some(10 * COARSENESS), Ordering::Relaxed);
+        let samples = machine.tally().rules().sample();
+        self.samples.store(samples, Ordering::Relaxed);
         self.turns_at.store(machine.turns_at().as_nanos(), Ordering::Relaxed);
         let word = self.word.publish(machine.core());
-        let open = Open { epoch: word.epoch(), timed: machine.times_all() };
+        let open = Open { epoch: word.epoch(), samples, timed: machine.times_all() };
         stripes.set((word.lane() == Lane::Count).then_some(open), machine);
     }
 

@@ -11,7 +11,6 @@ use crate::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
 };
 
 /// The part of a circuit that one thread uses: the gate of the closed state, and counts that nothing depends on.
@@ -57,10 +56,17 @@ impl Stripe {
         }
     }
 
-    /// Takes a success if it is a plain one in the closed state: one write to a word of this thread's.
+    /// Takes a success if it is a plain one in the closed state: one write to a word of this thread's. False if it comes
+    /// too late, or is not plain, or the machine must first be told of others.
     #[inline]
     pub(super) fn succeed(&self, stamp: &Stamp) -> bool {
-        stamp.kind == Kind::Counted && self.succeeded(stamp.epoch, None)
+        stamp.kind == Kind::Counted && self.count(stamp.epoch)
+    }
+
+    #[inline]
+    fn count(&self, epoch: Epoch) -> bool {
+        self.shared.keep_time(epoch);
+        self.gate.count(epoch, || self.shared.samples())
     }
 
     /// Takes the end of a call.
@@ -72,37 +78,23 @@ impl Stripe {
 
     /// Counts a call that decides nothing; false if the machine must be told.
     fn passes(&self, stamp: &Stamp, ended: Ended) -> bool {
-        let now = match stamp.kind {
+        match stamp.kind {
             Kind::Uncounted => return true,
             Kind::Probe | Kind::Recovering | Kind::Sample | Kind::Shadow => return false,
-            Kind::Counted => None,
-            Kind::Timed => stamp.started().map(|started| (self.shared.clock().now(), started)),
-        };
-        if now.is_some_and(|(now, started)| ended.outcome().is_none() || self.shared.is_slow(now.since(started))) {
-            return false;
+            Kind::Counted => {}
+            Kind::Timed => {
+                let slow = |started| self.shared.is_slow(self.shared.clock().now().since(started));
+                if ended.outcome().is_none() || stamp.started().is_some_and(slow) {
+                    return false;
+                }
+            }
         }
         match ended.outcome() {
             Some(Outcome::Failure(_)) => false,
             Some(Outcome::Ignored) => self.count_in(stamp.epoch, &self.ignored),
-            Some(Outcome::Success) => self.succeeded(stamp.epoch, now.map(|(now, _)| now)),
+            Some(Outcome::Success) => self.count(stamp.epoch),
             None => self.count_in(stamp.epoch, &self.cancelled),
         }
-    }
-
-    /// Counts a plain success; false if it comes too late, or the machine must first be told of others.
-    #[inline]
-    fn succeeded(&self, epoch: Epoch, now: Option<Instant>) -> bool {
-        let turns_at = self.shared.turns_at();
-        if turns_at == Instant::FAR { self.gate.count(epoch, false) } else { self.succeeded_at(epoch, now, turns_at) }
-    }
-
-    /// The same where rules ask for the time.
-    #[inline(never)]
-    fn succeeded_at(&self, epoch: Epoch, now: Option<Instant>, turns_at: Instant) -> bool {
-        if now.unwrap_or_else(|| self.shared.time_of_success()) >= turns_at {
-            self.shared.turn();
-        }
-        self.gate.count(epoch, true)
     }
 
     fn count_in(&self, epoch: Epoch, line: &AtomicU64) -> bool {

@@ -26,6 +26,8 @@ struct Known {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Open {
     pub(super) epoch: Epoch,
+    /// Some calls are timed, as samples.
+    pub(super) samples: bool,
     /// Every call is timed.
     pub(super) timed: bool,
 }
@@ -38,6 +40,11 @@ impl Stripes {
         }
         self.list.push(Known { stripe: Arc::downgrade(stripe), successes: 0 });
         self.open_from(self.list.len() - 1, machine);
+    }
+
+    /// Whether calls of this phase pass at the gates.
+    pub(super) fn are_open_for(&self, epoch: Epoch) -> bool {
+        self.open.is_some_and(|open| open.epoch == epoch)
     }
 
     /// Tells the machine what has passed by it.
@@ -81,7 +88,7 @@ impl Stripes {
 
     /// Opens the gates from the `first` on, if the others stand open.
     fn open_from(&mut self, first: usize, machine: &mut Machine) {
-        let Some(Open { epoch, timed }) = self.open else { return };
+        let Some(Open { epoch, samples: _, timed }) = self.open else { return };
         for (i, known) in self.list.iter_mut().enumerate().skip(first) {
             let Some(stripe) = known.stripe.upgrade() else { continue };
             // The first goes on where the machine counts, so that one thread alone is sampled as the machine would.

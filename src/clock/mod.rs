@@ -45,6 +45,36 @@ pub const COARSENESS: Duration = Duration::from_millis(40);
 /// A future that is ready when its time has come.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// The clock of a circuit: the default one, whose call can be inlined, or any other.
+#[derive(Debug)]
+pub(crate) enum AnyClock {
+    Other(Box<dyn Clock>),
+    System(SystemClock),
+}
+
+impl AnyClock {
+    pub(crate) fn now(&self) -> Instant {
+        match self {
+            Self::Other(clock) => clock.now(),
+            Self::System(clock) => clock.now(),
+        }
+    }
+
+    pub(crate) fn coarse_now(&self) -> Instant {
+        match self {
+            Self::Other(clock) => clock.coarse_now(),
+            Self::System(clock) => clock.coarse_now(),
+        }
+    }
+
+    pub(crate) fn sleep_until(&self, deadline: Instant) -> Sleep {
+        match self {
+            Self::Other(clock) => clock.sleep_until(deadline),
+            Self::System(clock) => clock.sleep_until(deadline),
+        }
+    }
+}
+
 /// The wall clock, only to read a date that a server has sent.
 #[cfg(feature = "http")]
 #[expect(clippy::disallowed_methods, reason = "this module is where clocks are read")]

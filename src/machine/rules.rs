@@ -27,6 +27,8 @@ pub(crate) struct Rules {
     failure_count: Option<CountRule>,
     /// The window that tells the traffic, if anything asks for it.
     pub(crate) vitals: Option<usize>,
+    /// Whether that window is the last and no rule looks at it: then it need not know when each success ended.
+    pub(crate) estimates: bool,
     /// The window that people are shown, with the calls it needs.
     pub(crate) shown: Option<(usize, u32)>,
 }
@@ -66,7 +68,16 @@ impl Rules {
         let asks_for_traffic = config.evidence.is_some()
             || matches!(config.recovery, crate::config::Recovery::Window(_))
             || matches!(config.probing, crate::config::Probing::SquareRoot { .. });
-        let vitals = (asks_for_traffic || always_count).then(|| index(Window::DEFAULT));
+        // For rules of one's own it is a window like the others.
+        let counted = always_count.then(|| index(Window::DEFAULT));
+        let vitals = asks_for_traffic.then(|| index(Window::DEFAULT)).or(counted);
+        let rules = [failure_rate.as_ref(), burst.as_ref(), slow_calls.as_ref().map(|(rule, _)| rule)];
+        let looked_at = |window| {
+            rules.into_iter().flatten().any(|rule| rule.window == window)
+                || failure_count.as_ref().is_some_and(|rule| rule.window == window)
+                || counted == Some(window)
+        };
+        let estimates = vitals.is_some_and(|window| !looked_at(window));
         let shown = failure_rate
             .as_ref()
             .or(slow_calls.as_ref().map(|(rule, _)| rule))
@@ -83,6 +94,7 @@ impl Rules {
             slow_calls,
             failure_count,
             vitals,
+            estimates,
             shown,
         }
     }
@@ -92,18 +104,23 @@ impl Rules {
         self.vitals.is_some_and(|window| before.windows.contains(&self.windows[window]))
     }
 
-    /// Reports whether counting a call needs the time.
-    pub(crate) fn ask_for_time(&self) -> bool {
-        self.narrowest_bucket().is_some()
+    /// Reports whether the usual latency is learnt.
+    pub(crate) fn sample(&self) -> bool {
+        self.vitals.is_some()
     }
 
-    /// The narrowest bucket that a call is counted in, if rules ask for the time.
+    /// The windows that must know when each call ended.
+    pub(crate) fn exact(&self) -> usize {
+        self.windows.len() - usize::from(self.estimates)
+    }
+
+    /// The narrowest bucket of those.
     pub(crate) fn narrowest_bucket(&self) -> Option<Duration> {
         let width = |window: &Window| match *window {
             Window::Count { .. } => None,
             Window::Time { length, buckets } => Some(length / buckets.max(1)),
         };
-        self.windows.iter().filter_map(width).min()
+        self.windows[..self.exact()].iter().filter_map(width).min()
     }
 
     /// Which rule opens the circuit now that a failure or a slow call has been counted, if any does.

@@ -50,7 +50,8 @@ pub struct Snapshot {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct WindowSnapshot {
-    /// Successes and failures.
+    /// Successes and failures. Where no rule looks at a stretch of time it is an estimate, since nobody reads the clock for
+    /// each call then.
     pub calls: u64,
     /// The weight of the failures.
     pub failures: f64,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     machine::rules::{Counts, Rules, traffic},
     outcome::Failure,
-    time::Instant,
+    time::{Instant, nanos},
     window::{AnyWindow, Entry, Totals},
 };
 
@@ -37,6 +37,9 @@ pub(crate) struct Tally {
     since: Instant,
     /// Since when the window that tells the traffic has been counting, if it is younger than the phase.
     vitals_since: Instant,
+    /// Calls that the window of [`Rules::estimates`] does not know yet, and since when.
+    unmetered: u64,
+    metered_at: Instant,
     net: u32,
     run: u32,
     run_began: Instant,
@@ -55,6 +58,8 @@ impl Tally {
             windows,
             since: start,
             vitals_since: start,
+            unmetered: 0,
+            metered_at: start,
             net: 0,
             run: 0,
             run_began: start,
@@ -68,6 +73,8 @@ impl Tally {
     pub(crate) fn begin(&mut self, now: Instant) {
         self.windows.iter_mut().for_each(|window| window.begin(now));
         self.since = now;
+        self.unmetered = 0;
+        self.metered_at = now;
         self.net = 0;
         self.run = 0;
         self.plain = 0;
@@ -76,6 +83,9 @@ impl Tally {
 
     /// Takes other rules and keeps the windows that they still look at.
     pub(crate) fn replace(&mut self, rules: Rules, now: Instant) {
+        self.meter(now);
+        self.unmetered = 0;
+        self.metered_at = now;
         if !rules.same_vitals(&self.rules) {
             self.vitals_since = now;
         }
@@ -107,7 +117,7 @@ impl Tally {
     /// It is the first of each phase and of each bucket, and one in 64 plain successes, so that a quiet circuit learns from
     /// nearly every call and a busy one pays for few clock reads. Where no rule asks for the time nothing is learnt.
     pub(crate) fn take_sample(&mut self) -> bool {
-        std::mem::take(&mut self.sample_due) && self.rules.ask_for_time()
+        self.rules.sample() && std::mem::take(&mut self.sample_due)
     }
 
     /// The next call should be timed.
@@ -139,14 +149,15 @@ impl Tally {
 
     /// Takes note of the time: new buckets may begin.
     pub(crate) fn turn(&mut self, now: Instant) {
-        for window in &mut self.windows {
+        let exact = self.rules.exact();
+        for window in &mut self.windows[..exact] {
             self.sample_due |= window.turn(now);
         }
     }
 
     /// Until when a plain success counts the same, whenever it ends: the end of the first bucket that ends.
     pub(crate) fn turns_at(&self) -> Instant {
-        self.windows.iter().map(AnyWindow::turns_at).min().unwrap_or(Instant::FAR)
+        self.windows[..self.rules.exact()].iter().map(AnyWindow::turns_at).min().unwrap_or(Instant::FAR)
     }
 
     /// Counts a call that ended `now`.
@@ -157,6 +168,7 @@ impl Tally {
             self.sample_due |= is_sampled(self.plain);
             return;
         }
+        self.meter(now);
         self.windows.iter_mut().for_each(|window| window.record(call.entry()));
         match call.failure {
             Some(failure) => self.failed(failure, now),
@@ -172,9 +184,33 @@ impl Tally {
     /// What one success does, k of them do at once: the sum of what each takes away from the evidence ends at zero too, and
     /// the first ends the run of failures.
     pub(crate) fn successes(&mut self, calls: u64) {
-        self.windows.iter_mut().for_each(|window| window.successes(calls));
+        let exact = self.rules.exact();
+        self.windows[..exact].iter_mut().for_each(|window| window.successes(calls));
         self.plain += calls;
+        self.unmetered += calls;
         self.succeeded(calls);
+    }
+
+    /// Tells the window that estimates the traffic of the plain successes up to `now`.
+    fn meter(&mut self, now: Instant) {
+        if !self.rules.estimates {
+            return;
+        }
+        let recent = self.recent(now);
+        self.unmetered = 0;
+        self.metered_at = now.max(self.metered_at);
+        if let Some(window) = self.windows.last_mut() {
+            self.sample_due |= window.turn(now);
+            window.successes(recent);
+        }
+    }
+
+    /// How many of the plain successes that the estimate does not know yet are recent: as if they had come evenly, since
+    /// nobody has looked at the clock for them.
+    fn recent(&self, now: Instant) -> u64 {
+        let since = nanos(now.since(self.metered_at));
+        let length = nanos(METER_LENGTH);
+        if since <= length { self.unmetered } else { share(self.unmetered, length, since) }
     }
 
     fn succeeded(&mut self, calls: u64) {
@@ -203,7 +239,11 @@ impl Tally {
 
 impl Counts for Tally {
     fn totals(&self, window: usize, now: Instant) -> Totals {
-        self.windows[window].totals(now)
+        let mut totals = self.windows[window].totals(now);
+        if self.rules.estimates && window == self.rules.exact() {
+            totals.calls += self.recent(now);
+        }
+        totals
     }
 
     fn net(&self) -> u32 {
@@ -225,8 +265,17 @@ pub(crate) const fn is_sampled(plain: u64) -> bool {
     plain % 64 == 0
 }
 
+/// `calls · part / whole`, rounded up: at least the last one is recent.
+fn share(calls: u64, part: u64, whole: u64) -> u64 {
+    let share = (u128::from(calls) * u128::from(part)).div_ceil(u128::from(whole.max(1)));
+    u64::try_from(share).unwrap_or(calls)
+}
+
+/// The length of [`Window::DEFAULT`], over which the traffic is told.
+const METER_LENGTH: Duration = Duration::from_secs(10);
+
 /// A moving average over some 16 samples, in nanoseconds; never zero once there was a sample.
 pub(crate) fn averaged(average: u64, sample: Duration) -> u64 {
-    let sample = crate::time::nanos(sample).max(1);
+    let sample = nanos(sample).max(1);
     if average == 0 { sample } else { (average - average / 16).saturating_add(sample / 16).max(1) }
 }
