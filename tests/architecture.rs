@@ -20,7 +20,7 @@ const STOREYS: [&[&str]; 9] = [
 
 /// Where each foreign crate may be named.
 const HOMES: [(&str, &[&str]); 11] = [
-    ("coarsetime", &["clock/system.rs"]),
+    ("coarsetime", &["clock/coarse.rs"]),
     ("http", &["classify/http.rs", "classify/retry_after.rs", "classify/seen.rs", "service/reply_503.rs"]),
     ("httpdate", &["classify/retry_after.rs"]),
     ("pin_project_lite", &["service/future.rs"]),

@@ -54,8 +54,10 @@ impl Circuit {
         let mut call = pin!(call);
         let result = poll_fn(|cx| permit.guard(|| call.as_mut().poll(cx))).await;
         let outcome = permit.guard(|| judge(&result));
-        if !permit.succeed(&outcome) {
-            permit.record_result(outcome, result.as_ref());
+        if result.is_ok() {
+            permit.record(outcome)
+        } else {
+            permit.record_unanswered(outcome)
         }
         result.map_err(CallError::Failed)
     }
@@ -93,8 +95,10 @@ impl Circuit {
             let outcome = judge(&result);
             (result, outcome)
         });
-        if !permit.succeed(&outcome) {
-            permit.record_result(outcome, result.as_ref());
+        if result.is_ok() {
+            permit.record(outcome)
+        } else {
+            permit.record_unanswered(outcome)
         }
         result.map_err(CallError::Failed)
     }

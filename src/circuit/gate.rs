@@ -1,22 +1,24 @@
 //! The one word that a healthy call reads, and writes when it has succeeded.
 
 use crate::{
-    machine::{Epoch, is_sampled},
+    circuit::stripes::Open,
+    machine::{Epoch, Kind, SAMPLED, is_sampled},
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Whether calls pass uncounted by anybody else, in which phase, and how many of them have succeeded since it was opened.
+/// Whether calls pass, in which phase, and how many of them have succeeded since it was opened.
 ///
 /// | bits | meaning |
 /// |---|---|
-/// | 0–29 | plain successes, some of them carried over from before; see [`Gate::fold`] |
-/// | 30 | the next call is timed, as a sample of the usual latency |
-/// | 31 | every call is timed |
+/// | 0–28 | plain successes, some of them carried over from before; see [`Gate::fold`] |
+/// | 29 | the next call is timed, as a sample of the usual latency |
+/// | 30 | every call is timed |
+/// | 31 | a success takes note of the time before it is counted |
 /// | 32–63 | the number of the phase, its lower half |
 ///
-/// All ones is a closed gate: no number of a phase makes it count, and whoever wants to pass finds both bits that say
-/// "look closer". It is opened and closed under the lock of the phases only, by one write, so a success is counted in its
-/// phase, or finds the gate closed: never in another phase, and never twice.
+/// All ones is a closed gate: no number of a phase makes it count, and whoever wants to pass finds the bits that say "look
+/// closer". It is opened and closed under the lock of the phases only, by one write, so a success is counted in its phase,
+/// or finds the gate closed: never in another phase, and never twice.
 #[derive(Debug)]
 pub(super) struct Gate(AtomicU64);
 
@@ -28,19 +30,21 @@ pub(super) struct Left {
 }
 
 const CLOSED: u64 = u64::MAX;
-const SAMPLE: u64 = 1 << 30;
-const TIMED: u64 = 1 << 31;
+const SAMPLE: u64 = 1 << 29;
+const TIMED: u64 = 1 << 30;
+const KEEPS_TIME: u64 = 1 << 31;
 /// Beyond it a success must fold first, so that the count cannot run over into the bits above.
-const FULL: u64 = 1 << 29;
+const FULL: u64 = 1 << 28;
 
 impl Gate {
     pub(super) fn closed() -> Self {
         Self(AtomicU64::new(CLOSED))
     }
 
-    /// Opens it. `carried` is a count that is known already, below 64: the turn of the next sample depends on it.
-    pub(super) fn open(&self, epoch: Epoch, carried: u64, sample: bool, timed: bool) {
-        let flags = if sample { SAMPLE } else { 0 } | if timed { TIMED } else { 0 };
+    /// Opens it. `carried` is a count that is known already, below [`SAMPLED`]: the turn of the next sample depends on it.
+    pub(super) fn open(&self, Open { epoch, keeps_time, samples: _, timed }: Open, carried: u64, sample: bool) {
+        let flag = |on, flag| if on { flag } else { 0 };
+        let flags = flag(keeps_time, KEEPS_TIME) | flag(sample, SAMPLE) | flag(timed, TIMED);
         // Release: what the phase began with happens before a call that is counted in it.
         self.0.store(phase(epoch) | flags | carried, Ordering::Release);
     }
@@ -58,7 +62,7 @@ impl Gate {
 
     /// Returns how many successes are not known yet, and makes them known. Called under the lock of the phases.
     ///
-    /// Half-full counts go back to below 64.
+    /// Half-full counts go back to below [`SAMPLED`].
     pub(super) fn fold(&self, known: &mut u64) -> u64 {
         // Acquire: a success that has been counted happens before the decision that takes it into account.
         let word = self.0.load(Ordering::Acquire);
@@ -69,8 +73,8 @@ impl Gate {
         *known += left;
         if *known >= FULL / 2 {
             // Others may have added meanwhile, so the word is at least this large.
-            self.0.fetch_sub(*known - *known % 64, Ordering::AcqRel);
-            *known %= 64;
+            self.0.fetch_sub(*known - *known % SAMPLED, Ordering::AcqRel);
+            *known %= SAMPLED;
         }
         left
     }
@@ -85,20 +89,22 @@ impl Gate {
     pub(super) fn enter(&self) -> Option<Epoch> {
         // Acquire: pairs with `open`.
         let word = self.0.load(Ordering::Acquire);
-        (word & (SAMPLE | TIMED) == 0).then_some(Epoch(upper(word)))
+        (word & (SAMPLE | TIMED) == 0 && !is_sampled(word)).then_some(Epoch(upper(word)))
     }
 
-    /// Lets a call pass that is timed, and says whether it is the sample; none if the gate is closed.
-    pub(super) fn look_closer(&self) -> Option<(Epoch, bool)> {
+    /// Lets a call pass, and says whether it is the sample, or timed for another reason; none if the gate is closed.
+    pub(super) fn look_closer(&self, samples: bool) -> Option<(Epoch, Kind)> {
         let mut word = self.0.load(Ordering::Acquire);
         while word != CLOSED {
-            let passed = |sample| Some((Epoch(upper(word)), sample));
+            let passed = |kind| Some((Epoch(upper(word)), kind));
             if word & SAMPLE == 0 {
-                return passed(false);
+                let sample = samples && is_sampled(word);
+                let timed = if word & TIMED == 0 { Kind::Counted } else { Kind::Timed };
+                return passed(if sample { Kind::Sample } else { timed });
             }
             // Whoever takes the bit away is the sample.
             match self.0.compare_exchange_weak(word, word & !SAMPLE, Ordering::Acquire, Ordering::Acquire) {
-                Ok(_) => return passed(true),
+                Ok(_) => return passed(Kind::Sample),
                 Err(now) => word = now,
             }
         }
@@ -107,38 +113,42 @@ impl Gate {
 
     /// Reports whether a call of this phase still counts.
     pub(super) fn is_open_for(&self, epoch: Epoch) -> bool {
-        counted(self.0.load(Ordering::Acquire), epoch).is_some()
+        // Acquire: pairs with `open`.
+        is_counting(self.0.load(Ordering::Acquire) & !KEEPS_TIME, epoch)
     }
 
-    /// Counts a plain success; false if its phase is over, or the gate must be folded. One in 64 asks for a sample, if
-    /// `samples` says so.
+    /// Counts a plain success; false if its phase is over, or something must be done first: take note of the time, or fold.
     #[inline]
-    pub(super) fn count(&self, epoch: Epoch, samples: impl Fn() -> bool) -> bool {
+    pub(super) fn count(&self, epoch: Epoch) -> bool {
+        self.count_through(epoch, 0)
+    }
+
+    /// Counts a plain success after note has been taken of the time; false if its phase is over, or the gate must be folded.
+    pub(super) fn count_in_time(&self, epoch: Epoch) -> bool {
+        self.count_through(epoch, KEEPS_TIME)
+    }
+
+    #[inline]
+    fn count_through(&self, epoch: Epoch, done: u64) -> bool {
         let mut word = self.0.load(Ordering::Relaxed);
-        while let Some(count) = counted(word, epoch) {
-            let next = if is_sampled(count + 1) { with_sample(word + 1, samples()) } else { word + 1 };
+        loop {
+            if !is_counting(word & !done, epoch) {
+                return false;
+            }
             // Release: pairs with `fold`.
-            match self.0.compare_exchange_weak(word, next, Ordering::Release, Ordering::Relaxed) {
+            match self.0.compare_exchange_weak(word, word + 1, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
         }
-        false
     }
 }
 
-/// A function of its own so that the other 63 are quick.
-#[cold]
-fn with_sample(word: u64, samples: bool) -> u64 {
-    if samples { word | SAMPLE } else { word }
-}
-
-/// How many successes the word has counted in this phase; none if it counts none, or no more.
+/// Whether a success of this phase can be counted by adding one.
 #[inline]
-fn counted(word: u64, epoch: Epoch) -> Option<u64> {
-    // Another phase, and a closed gate, leave a number that is far too large.
-    let count = (word & !(SAMPLE | TIMED)).wrapping_sub(phase(epoch));
-    (count < FULL).then_some(count)
+fn is_counting(word: u64, epoch: Epoch) -> bool {
+    // Another phase, a full count and a closed gate leave other bits.
+    word & !(SAMPLE | TIMED | (FULL - 1)) == phase(epoch)
 }
 
 #[inline]
@@ -161,9 +171,11 @@ mod tests {
 
     const PHASES: [Epoch; 5] = [Epoch(0), Epoch(1), Epoch(1 << 31), Epoch(u32::MAX - 1), Epoch(u32::MAX)];
 
+    const OPEN: Open = Open { epoch: Epoch(7), keeps_time: false, samples: true, timed: false };
+
     fn open(epoch: Epoch) -> Gate {
         let gate = Gate::closed();
-        gate.open(epoch, 0, false, false);
+        gate.open(Open { epoch, ..OPEN }, 1, false);
         gate
     }
 
@@ -172,43 +184,63 @@ mod tests {
         for epoch in PHASES {
             let gate = open(epoch);
             for other in PHASES {
-                assert_eq!(gate.count(other, || false), other == epoch, "{other:?} at {epoch:?}");
+                assert_eq!(gate.count(other), other == epoch, "{other:?} at {epoch:?}");
                 assert_eq!(gate.is_open_for(other), other == epoch);
             }
-            assert_eq!(gate.close(0), Left { successes: 1, sample_due: false });
+            assert_eq!(gate.close(1), Left { successes: 1, sample_due: false });
             for other in PHASES {
-                assert!(!gate.count(other, || true) && !gate.is_open_for(other));
+                assert!(!gate.count(other) && !gate.count_in_time(other) && !gate.is_open_for(other));
             }
-            assert_eq!((gate.enter(), gate.look_closer()), (None, None));
+            assert_eq!((gate.enter(), gate.look_closer(true)), (None, None));
             assert_eq!((gate.close(0), gate.fold(&mut 0)), (Left::default(), 0));
         }
     }
 
     #[test]
-    fn a_sample_is_due_after_64_successes_and_taken_once() {
+    fn one_call_in_128_is_a_sample_where_samples_are_wanted() {
         let gate = open(Epoch(7));
-        (0..64).for_each(|_| {
-            assert_eq!(gate.enter(), Some(Epoch(7)));
-            assert!(gate.count(Epoch(7), || true));
-        });
-        assert!(gate.count(Epoch(7), || true), "calls under way are not disturbed by it");
+        for count in 1..SAMPLED {
+            assert_eq!(gate.enter(), Some(Epoch(7)), "{count}");
+            assert!(gate.count(Epoch(7)));
+        }
         assert_eq!(gate.enter(), None);
-        assert_eq!(gate.look_closer(), Some((Epoch(7), true)));
+        assert_eq!(gate.look_closer(true), Some((Epoch(7), Kind::Sample)));
+        assert_eq!(gate.look_closer(false), Some((Epoch(7), Kind::Counted)));
+        assert!(gate.count(Epoch(7)), "calls under way are not disturbed by it");
         assert_eq!(gate.enter(), Some(Epoch(7)));
-        assert_eq!(gate.close(0).successes, 65);
+    }
+
+    #[test]
+    fn a_sample_that_was_asked_for_is_taken_once() {
+        let gate = open(Epoch(7));
+        gate.ask_sample();
+        assert_eq!(gate.enter(), None);
+        assert_eq!(gate.look_closer(false), Some((Epoch(7), Kind::Sample)));
+        assert_eq!(gate.enter(), Some(Epoch(7)));
+        gate.ask_sample();
+        assert!(gate.count(Epoch(7)), "calls under way are not disturbed by it");
+        assert_eq!(gate.close(1), Left { successes: 1, sample_due: true });
+    }
+
+    #[test]
+    fn where_the_time_is_kept_nothing_is_counted_before_it_is_looked_at() {
+        let gate = Gate::closed();
+        gate.open(Open { keeps_time: true, timed: true, ..OPEN }, 1, false);
+        assert_eq!((gate.enter(), gate.look_closer(true)), (None, Some((Epoch(7), Kind::Timed))));
+        assert!(!gate.count(Epoch(7)) && gate.count_in_time(Epoch(7)) && gate.is_open_for(Epoch(7)));
+        assert_eq!(gate.close(1).successes, 1);
     }
 
     #[test]
     fn a_full_count_runs_over_into_nothing() {
         let gate = Gate::closed();
-        gate.open(Epoch(3), FULL - 1, false, true);
+        gate.open(OPEN, FULL - 1, false);
         let mut known = FULL - 1;
-        assert!(gate.count(Epoch(3), || false));
-        assert!(!gate.count(Epoch(3), || false), "it must be folded first");
+        assert!(gate.count(Epoch(7)));
+        assert!(!gate.count(Epoch(7)) && !gate.is_open_for(Epoch(7)), "it must be folded first");
         assert_eq!(gate.fold(&mut known), 1);
-        assert_eq!(known, FULL % 64);
-        assert!(gate.count(Epoch(3), || false));
-        assert_eq!((gate.enter(), gate.look_closer()), (None, Some((Epoch(3), false))));
+        assert_eq!(known, FULL % SAMPLED);
+        assert!(gate.count(Epoch(7)));
         assert_eq!(gate.close(known).successes, 1);
     }
 }

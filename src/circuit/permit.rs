@@ -4,7 +4,7 @@ use std::{fmt, mem};
 
 use crate::{
     circuit::Stripe,
-    machine::{Ended, Stamp},
+    machine::{Ended, Kind, Stamp},
     outcome::Outcome,
     sync::Arc,
 };
@@ -38,27 +38,20 @@ impl Permit {
     /// Ends the call with its outcome.
     #[inline]
     pub fn record(mut self, outcome: impl Into<Outcome>) {
-        let outcome = outcome.into();
-        if !self.succeed(&outcome) {
+        self.record_answer(outcome.into());
+    }
+
+    /// Ends the call with the outcome of an answer of the dependency.
+    #[inline]
+    pub(crate) fn record_answer(&mut self, outcome: Outcome) {
+        if !(outcome == Outcome::Success && self.succeed()) {
             self.settle(Ended::With(outcome));
         }
     }
 
-    /// Ends the call with an outcome that is not that of a plain success; only an `Ok` is an answer of the dependency.
-    #[cold]
-    pub(crate) fn record_result<T, E>(&mut self, outcome: Outcome, result: Result<&T, &E>) {
-        self.settle(if result.is_ok() { Ended::With(outcome) } else { Ended::Unanswered(outcome) });
-    }
-
-    /// Ends the call as a plain success; false if it was none, or there is more to it.
-    #[inline]
-    pub(crate) fn succeed(&mut self, outcome: &Outcome) -> bool {
-        let plain =
-            matches!(outcome, Outcome::Success) && self.stamp.as_ref().is_some_and(|stamp| self.stripe.succeed(stamp));
-        if plain {
-            self.stamp = None;
-        }
-        plain
+    /// Ends the call with an outcome that the dependency may have had no part in.
+    pub(crate) fn record_unanswered(&mut self, outcome: Outcome) {
+        self.settle(Ended::Unanswered(outcome));
     }
 
     /// Reports whether this call is a probe, whose result decides over a half-open circuit.
@@ -84,6 +77,19 @@ impl Permit {
         let result = step();
         mem::forget(guard);
         result
+    }
+
+    /// Ends the call as a plain success; false if there is more to it.
+    #[inline]
+    fn succeed(&mut self) -> bool {
+        let plain = match &self.stamp {
+            Some(Stamp { kind: Kind::Counted, epoch, .. }) => self.stripe.succeed(*epoch),
+            Some(_) | None => false,
+        };
+        if plain {
+            self.stamp = None;
+        }
+        plain
     }
 
     #[cold]

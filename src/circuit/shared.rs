@@ -12,7 +12,7 @@ use crate::{
         waiters::Waiters,
         word::{AtomicWord, Lane},
     },
-    clock::{AnyClock, COARSENESS},
+    clock::{AnyClock, COARSENESS, CoarseClock},
     config::{Config, ConfigError},
     machine::{Core, Ended, Epoch, Kind, Machine, RejectReason, Rejection, Snapshot, Stamp},
     observe::Observer,
@@ -30,11 +30,11 @@ use crate::{
 /// Lock order: the phases, then the outbox. The list of waiters is locked alone.
 pub(crate) struct Shared {
     word: AtomicWord,
-    /// Until when a plain success needs no lock, nanoseconds. Written under the lock.
+    /// Until when a plain success needs no lock: nanoseconds, or in the unit of the coarse clock. Written under the lock.
     turns_at: AtomicU64,
-    /// Whether the coarse time is good enough to tell it: if no bucket is narrower than ten times what it may be wrong.
-    coarse: AtomicBool,
-    /// Whether one call in 64 is a sample of the usual latency. Written under the lock.
+    /// Whether it is in that unit: where no bucket is narrower than ten times what the coarse clock may be wrong.
+    turns_coarsely: AtomicBool,
+    /// Whether one call in 128 is a sample of the usual latency. Written under the lock.
     samples: AtomicBool,
     /// The duration above which a call is slow, nanoseconds. Written under the lock.
     slow_after: AtomicU64,
@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub(super) outbox: Outbox,
     rules: Vec<Arc<dyn Rule>>,
     clock: AnyClock,
+    coarse: Option<CoarseClock>,
     name: Arc<str>,
 }
 
@@ -75,13 +76,14 @@ impl Shared {
         let shared = Self {
             word: AtomicWord::new(machine.core()),
             turns_at: AtomicU64::new(0),
-            coarse: AtomicBool::new(false),
+            turns_coarsely: AtomicBool::new(false),
             samples: AtomicBool::new(false),
             slow_after: AtomicU64::new(0),
             inner: Mutex::new(Inner { machine, stripes: Stripes::default() }),
             waiters: Waiters::default(),
             outbox: Outbox::new(observers),
             rules,
+            coarse: clock.coarse(),
             clock,
             name,
         };
@@ -97,24 +99,21 @@ impl Shared {
         &self.clock
     }
 
-    /// Takes note of the time of a plain success of this phase, if a rule asks for it: a new bucket may begin.
+    /// Takes note of the time of a plain success of this phase: a new bucket may begin.
     #[inline]
     pub(super) fn keep_time(&self, epoch: Epoch) {
         // Relaxed: the gate decides whether the success counts; this only in which bucket, and buckets are that fuzzy
         // among threads.
-        let turns_at = Instant::from_nanos(self.turns_at.load(Ordering::Relaxed));
-        if turns_at < Instant::FAR {
-            self.look_at_clock(epoch, turns_at);
+        let coarsely = self.turns_coarsely.load(Ordering::Relaxed);
+        let now = if coarsely { CoarseClock::reading() } else { self.exact_reading() };
+        if now >= self.turns_at.load(Ordering::Relaxed) {
+            self.turn(epoch);
         }
     }
 
     #[inline(never)]
-    fn look_at_clock(&self, epoch: Epoch, turns_at: Instant) {
-        let coarse = self.coarse.load(Ordering::Relaxed);
-        let now = if coarse { self.clock.coarse_now() } else { self.clock.now() };
-        if now >= turns_at {
-            self.turn(epoch);
-        }
+    fn exact_reading(&self) -> u64 {
+        self.clock.now().as_nanos()
     }
 
     /// Whether the usual latency is wanted.
@@ -175,11 +174,9 @@ impl Shared {
     /// Rejects a call while the circuit is open and no probe is due, without the lock.
     fn wait(&self) -> Result<(), Rejection> {
         let next_probe = self.word.next_probe();
-        let mut now = self.clock.coarse_now();
         // Near the end only the exact time will do: whoever comes back when told to must not be told to wait again.
-        if now.after(COARSENESS) >= next_probe {
-            now = self.clock.now();
-        }
+        let coarse = self.coarse.as_ref().map(CoarseClock::now).filter(|now| now.after(COARSENESS) < next_probe);
+        let now = coarse.unwrap_or_else(|| self.clock.now());
         if now >= next_probe {
             return Ok(());
         }
@@ -207,13 +204,24 @@ impl Shared {
 
     /// Takes note that a new bucket begins. Whoever finds the lock taken need not wait: its call counts in the old one.
     #[cold]
+    #[inline(never)]
     fn turn(&self, epoch: Epoch) {
         let now = self.clock.now();
+        self.tell(epoch, |machine| machine.turn(now));
+    }
+
+    /// Learns from a success of this phase that took so long, or not if the lock is taken.
+    pub(super) fn learn(&self, epoch: Epoch, took: Duration, now: Instant) {
+        self.tell(epoch, |machine| machine.learn(took, now));
+    }
+
+    /// Tells the machine what changes no phase, if it is the time for it and nobody is in the way.
+    fn tell(&self, epoch: Epoch, tell: impl FnOnce(&mut Machine)) {
         let Some(mut inner) = self.inner.try_lock() else { return };
-        // A success that comes too late begins nothing.
+        // What comes too late begins nothing.
         if inner.stripes.are_open_for(epoch) {
             inner.fold();
-            inner.machine.turn(now);
+            tell(&mut inner.machine);
             self.publish(&mut inner);
         }
     }
@@ -243,12 +251,16 @@ impl Shared {
         let Inner { machine, stripes } = inner;
         let slow_after = machine.core().config().slow_after().map_or(u64::MAX, nanos);
         self.slow_after.store(slow_after, Ordering::Relaxed);
-        self.coarse.store(machine.tally().rules().narrowest_bucket() >= Some(10 * COARSENESS), Ordering::Relaxed);
+        let turns_at = machine.turns_at();
+        let wide = machine.tally().rules().narrowest_bucket() >= Some(10 * COARSENESS);
+        let due = self.coarse.filter(|_| wide).map(|clock| clock.due(turns_at));
+        self.turns_coarsely.store(due.is_some(), Ordering::Relaxed);
+        self.turns_at.store(due.unwrap_or(turns_at.as_nanos()), Ordering::Relaxed);
         let samples = machine.tally().rules().sample();
         self.samples.store(samples, Ordering::Relaxed);
-        self.turns_at.store(machine.turns_at().as_nanos(), Ordering::Relaxed);
         let word = self.word.publish(machine.core());
-        let open = Open { epoch: word.epoch(), samples, timed: machine.times_all() };
+        let keeps_time = turns_at < Instant::FAR;
+        let open = Open { epoch: word.epoch(), keeps_time, samples, timed: machine.times_all() };
         stripes.set((word.lane() == Lane::Count).then_some(open), machine);
     }
 

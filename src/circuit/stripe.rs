@@ -1,6 +1,6 @@
 //! What each thread has of a circuit for itself, so that healthy calls share nothing that anybody writes.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::{
     circuit::{Shared, gate::Gate},
@@ -47,26 +47,25 @@ impl Stripe {
     #[cold]
     #[inline(never)]
     pub(super) fn look_closer(&self) -> Result<Stamp, Rejected> {
-        match self.gate.look_closer() {
-            Some((epoch, sample)) => {
-                let kind = if sample { Kind::Sample } else { Kind::Timed };
-                Ok(Stamp::timed(epoch, kind, self.shared.clock().now()))
-            }
+        match self.gate.look_closer(self.shared.samples()) {
+            Some((epoch, Kind::Counted)) => Ok(Stamp::untimed(epoch, Kind::Counted)),
+            Some((epoch, kind)) => Ok(Stamp::timed(epoch, kind, self.shared.clock().now())),
             None => self.shared.admit(self).map_err(|rejection| self.rejected(rejection)),
         }
     }
 
-    /// Takes a success if it is a plain one in the closed state: one write to a word of this thread's. False if it comes
-    /// too late, or is not plain, or the machine must first be told of others.
+    /// Takes a success of a call that was let pass untimed in the closed state: one write to a word of this thread's. False
+    /// if it comes too late, or the machine must first be told of others.
     #[inline]
-    pub(super) fn succeed(&self, stamp: &Stamp) -> bool {
-        stamp.kind == Kind::Counted && self.count(stamp.epoch)
+    pub(super) fn succeed(&self, epoch: Epoch) -> bool {
+        self.gate.count(epoch) || self.succeed_in_time(epoch)
     }
 
-    #[inline]
-    fn count(&self, epoch: Epoch) -> bool {
+    /// The same where rules ask for the time.
+    #[inline(never)]
+    fn succeed_in_time(&self, epoch: Epoch) -> bool {
         self.shared.keep_time(epoch);
-        self.gate.count(epoch, || self.shared.samples())
+        self.gate.count_in_time(epoch)
     }
 
     /// Takes the end of a call.
@@ -80,19 +79,24 @@ impl Stripe {
     fn passes(&self, stamp: &Stamp, ended: Ended) -> bool {
         match stamp.kind {
             Kind::Uncounted => return true,
-            Kind::Probe | Kind::Recovering | Kind::Sample | Kind::Shadow => return false,
+            Kind::Probe | Kind::Recovering | Kind::Shadow => return false,
             Kind::Counted => {}
-            Kind::Timed => {
-                let slow = |started| self.shared.is_slow(self.shared.clock().now().since(started));
-                if ended.outcome().is_none() || stamp.started().is_some_and(slow) {
+            Kind::Sample | Kind::Timed => {
+                let Some(outcome) = ended.outcome() else { return false };
+                let now = self.shared.clock().now();
+                let took = stamp.started().map_or(Duration::ZERO, |started| now.since(started));
+                if self.shared.is_slow(took) {
                     return false;
+                }
+                if stamp.kind == Kind::Sample && outcome == Outcome::Success {
+                    self.shared.learn(stamp.epoch, took, now);
                 }
             }
         }
         match ended.outcome() {
             Some(Outcome::Failure(_)) => false,
             Some(Outcome::Ignored) => self.count_in(stamp.epoch, &self.ignored),
-            Some(Outcome::Success) => self.count(stamp.epoch),
+            Some(Outcome::Success) => self.succeed_in_time(stamp.epoch),
             None => self.count_in(stamp.epoch, &self.cancelled),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     circuit::Stripe,
-    machine::{Epoch, Machine},
+    machine::{Epoch, Machine, SAMPLED},
     sync::{Arc, Weak},
 };
 
@@ -26,6 +26,8 @@ struct Known {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Open {
     pub(super) epoch: Epoch,
+    /// Rules ask for the time of a success.
+    pub(super) keeps_time: bool,
     /// Some calls are timed, as samples.
     pub(super) samples: bool,
     /// Every call is timed.
@@ -88,14 +90,14 @@ impl Stripes {
 
     /// Opens the gates from the `first` on, if the others stand open.
     fn open_from(&mut self, first: usize, machine: &mut Machine) {
-        let Some(Open { epoch, samples: _, timed }) = self.open else { return };
+        let Some(open) = self.open else { return };
         for (i, known) in self.list.iter_mut().enumerate().skip(first) {
             let Some(stripe) = known.stripe.upgrade() else { continue };
             // The first goes on where the machine counts, so that one thread alone is sampled as the machine would.
             let (carried, sample) =
-                if i == 0 { (machine.tally().plain() % 64, machine.tally().take_sample()) } else { (0, false) };
+                if i == 0 { (machine.tally().plain() % SAMPLED, machine.tally().take_sample()) } else { (0, false) };
             known.successes = carried;
-            stripe.gate().open(epoch, carried, sample, timed);
+            stripe.gate().open(open, carried, sample);
         }
     }
 

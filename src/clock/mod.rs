@@ -3,17 +3,23 @@
 //! The default [`TokioClock`] is monotonic and follows `tokio::time::pause`, so tests with paused time see the circuit's
 //! time move too. With the feature `test-util` there is a clock that is moved by hand.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod coarse;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[path = "no_coarse.rs"]
+mod coarse;
 #[cfg(feature = "test-util")]
 mod manual;
 mod system;
 mod tokio;
 
+pub(crate) use self::coarse::{COARSENESS, CoarseClock};
 #[cfg(feature = "test-util")]
 pub use self::manual::ManualClock;
 use self::tokio::is_paused;
 pub use self::{system::SystemClock, tokio::TokioClock};
 
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{fmt, future::Future, pin::Pin};
 
 use crate::time::Instant;
 
@@ -24,13 +30,6 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// Returns the time since this clock's origin.
     fn now(&self) -> Instant;
 
-    /// Returns the time as of a moment ago: at most [`COARSENESS`] before [`Clock::now`], and never after it.
-    ///
-    /// It is read once for each call of a healthy circuit, so it should be cheap. Default: [`Clock::now`].
-    fn coarse_now(&self) -> Instant {
-        self.now()
-    }
-
     /// Waits until `deadline`.
     ///
     /// # Cancel safety
@@ -38,9 +37,6 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// The future holds nothing but its place among the timers; it can be dropped at any time.
     fn sleep_until(&self, deadline: Instant) -> Sleep;
 }
-
-/// How old the time of [`Clock::coarse_now`] may be: 40 ms, a tick of the slowest systems and what it takes never to be ahead.
-pub const COARSENESS: Duration = Duration::from_millis(40);
 
 /// A future that is ready when its time has come.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -60,10 +56,11 @@ impl AnyClock {
         }
     }
 
-    pub(crate) fn coarse_now(&self) -> Instant {
+    /// The coarse clock that goes with it, if there is one.
+    pub(crate) fn coarse(&self) -> Option<CoarseClock> {
         match self {
-            Self::Other(clock) => clock.coarse_now(),
-            Self::System(clock) => clock.coarse_now(),
+            Self::Other(_) => None,
+            Self::System(clock) => clock.coarse(),
         }
     }
 

@@ -56,7 +56,7 @@ pub(crate) use self::{
     outage::{Outage, Vitals},
     snapshot::Line,
     stamp::{Ended, Epoch, Kind},
-    tally::is_sampled,
+    tally::{SAMPLED, is_sampled},
 };
 pub use self::{
     event::{Event, Reason, Transition},
@@ -121,7 +121,7 @@ impl Machine {
         answer.map(|stamp| {
             // A counted call is timed only where somebody asks for its duration.
             let kind = match stamp.kind {
-                Kind::Counted if self.tally.take_sample() => Kind::Sample,
+                Kind::Counted if self.tally.times_next() => Kind::Sample,
                 Kind::Counted if self.times_all() => Kind::Timed,
                 kind => kind,
             };
@@ -201,7 +201,15 @@ impl Machine {
         if finished.slow {
             self.count(Line::Slow, 1);
         }
+        if stamp.kind == Kind::Sample && finished.is_plain() {
+            self.learn(finished.took.unwrap_or_default(), now);
+        }
         stamp.is_counted() && self.counted(finished, now)
+    }
+
+    /// Learns from a plain success that took so long, before it is counted.
+    pub(crate) fn learn(&mut self, took: Duration, now: Instant) {
+        self.tally.learn(took, now);
     }
 
     /// Opens the closed circuit because a rule that the machine does not know has fired.

@@ -117,8 +117,6 @@ pub(crate) struct Finished {
     pub(crate) answered: bool,
     pub(crate) slow: bool,
     pub(crate) took: Option<Duration>,
-    /// Whether `took` is a sample of the usual latency.
-    pub(crate) sample: bool,
 }
 
 impl Finished {
@@ -136,7 +134,12 @@ impl Finished {
         };
         let meaningful = matches!(outcome, Some(Outcome::Success | Outcome::Failure(_)));
         let slow = meaningful && config.slow_after().is_some_and(|limit| took.is_some_and(|took| took > limit));
-        Self { outcome, answered, slow, took, sample: stamp.kind == Kind::Sample }
+        Self { outcome, answered, slow, took }
+    }
+
+    /// Whether it is a success that nothing more is to be said of.
+    pub(crate) fn is_plain(self) -> bool {
+        matches!(self.outcome, Some(Outcome::Success)) && !self.slow
     }
 
     /// How long the dependency asked to be left alone.
@@ -154,9 +157,7 @@ impl Finished {
     /// What a closed circuit counts, if anything.
     pub(crate) fn counted(self) -> Option<Counted> {
         match self.outcome {
-            Some(Outcome::Success | Outcome::Failure(_)) => {
-                Some(Counted { failure: self.failure(), slow: self.slow, sample: self.took.filter(|_| self.sample) })
-            }
+            Some(Outcome::Success | Outcome::Failure(_)) => Some(Counted { failure: self.failure(), slow: self.slow }),
             Some(Outcome::Ignored) | None => None,
         }
     }

@@ -14,14 +14,12 @@ use crate::{
 pub(crate) struct Counted {
     pub(crate) failure: Option<Failure>,
     pub(crate) slow: bool,
-    /// How long it took, if it is a sample of the usual latency.
-    pub(crate) sample: Option<Duration>,
 }
 
 impl Counted {
     /// Whether it is a success that nothing more is to be said of.
     fn is_plain(self) -> bool {
-        self.failure.is_none() && !self.slow && self.sample.is_none()
+        self.failure.is_none() && !self.slow
     }
 
     pub(crate) fn entry(self) -> Entry {
@@ -64,7 +62,7 @@ impl Tally {
             run: 0,
             run_began: start,
             latency: 0,
-            sample_due: true,
+            sample_due: false,
             plain: 0,
         }
     }
@@ -78,7 +76,7 @@ impl Tally {
         self.net = 0;
         self.run = 0;
         self.plain = 0;
-        self.sample_due = true;
+        self.sample_due = false;
     }
 
     /// Takes other rules and keeps the windows that they still look at.
@@ -112,10 +110,15 @@ impl Tally {
         &self.rules
     }
 
-    /// Reports whether the next call should be timed to learn the usual latency, and forgets it.
+    /// Reports whether the next call is timed to learn the usual latency.
     ///
-    /// It is the first of each phase and of each bucket, and one in 64 plain successes, so that a quiet circuit learns from
-    /// nearly every call and a busy one pays for few clock reads. Where no rule asks for the time nothing is learnt.
+    /// It is the first of each phase and of each bucket, and one in 128 successes, so that a quiet circuit learns from nearly
+    /// every call and a busy one pays for few clock reads. Where nobody asks for it nothing is learnt.
+    pub(crate) fn times_next(&mut self) -> bool {
+        self.take_sample() || self.rules.sample() && is_sampled(self.plain)
+    }
+
+    /// Reports whether a sample is due whatever the count, and forgets it.
     pub(crate) fn take_sample(&mut self) -> bool {
         self.rules.sample() && std::mem::take(&mut self.sample_due)
     }
@@ -164,9 +167,7 @@ impl Tally {
     pub(crate) fn record(&mut self, call: Counted, now: Instant) {
         self.turn(now);
         if call.is_plain() {
-            self.successes(1);
-            self.sample_due |= is_sampled(self.plain);
-            return;
+            return self.successes(1);
         }
         self.meter(now);
         self.windows.iter_mut().for_each(|window| window.record(call.entry()));
@@ -174,7 +175,12 @@ impl Tally {
             Some(failure) => self.failed(failure, now),
             None => self.succeeded(1),
         }
-        if let Some(took) = call.sample.filter(|_| call.failure.is_none() && self.net == 0) {
+    }
+
+    /// Learns from a success that took so long, before it is counted.
+    pub(crate) fn learn(&mut self, took: Duration, now: Instant) {
+        self.meter(now);
+        if self.net == 0 {
             self.latency = averaged(self.latency, took);
         }
     }
@@ -260,9 +266,13 @@ impl Counts for Tally {
     }
 }
 
-/// Whether the call after so many plain successes of a phase is timed.
-pub(crate) const fn is_sampled(plain: u64) -> bool {
-    plain % 64 == 0
+/// One call in so many is a sample.
+pub(crate) const SAMPLED: u64 = 128;
+
+/// Whether the call after so many is a sample.
+#[inline]
+pub(crate) const fn is_sampled(calls: u64) -> bool {
+    calls % SAMPLED == 0
 }
 
 /// `calls · part / whole`, rounded up: at least the last one is recent.

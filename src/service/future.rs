@@ -61,14 +61,25 @@ where
                 return Poll::Ready(answer.take().expect("a future is not polled after it was ready"));
             }
         };
-        let result = ready!(permit.guard(|| call.poll(cx)));
-        let outcome = permit.guard(|| judge.classify(result.as_ref()));
-        // Settled here, not when the future is dropped: a caller may keep it.
-        if !permit.succeed(&outcome) {
-            permit.record_result(outcome, result.as_ref());
+        match ready!(permit.guard(|| call.poll(cx))) {
+            Ok(response) => {
+                let outcome = permit.guard(|| judge.classify(Ok(&response)));
+                // Settled here, not when the future is dropped: a caller may keep it.
+                permit.record_answer(outcome);
+                Poll::Ready(Ok(response))
+            }
+            Err(error) => Poll::Ready(Err(failed(permit, judge, error))),
         }
-        Poll::Ready(result.map_err(|error| judge.map_err(error)))
     }
+}
+
+/// Settles a call that ended with an error. A function of its own, so that nothing is kept ready for it on the way of the
+/// others.
+#[inline(never)]
+fn failed<J: Judge<Res, Err>, Res, Err>(permit: &mut Permit, judge: &J, error: Err) -> J::Error {
+    let outcome = permit.guard(|| judge.classify(Err(&error)));
+    permit.record_unanswered(outcome);
+    judge.map_err(error)
 }
 
 impl<F, J, A> fmt::Debug for ResponseFuture<F, J, A> {

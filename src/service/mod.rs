@@ -142,8 +142,7 @@ impl<S, P> CircuitBreaker<S, P> {
         let judge = self.policy.judge();
         // No permit, no record: the circuit listens to nobody now.
         if let Ok(mut permit) = circuit.try_acquire() {
-            let result: Result<&S::Response, _> = Err(&error);
-            permit.record_result(judge.classify(result), result);
+            permit.record_unanswered(judge.classify(Err(&error)));
         }
         Poll::Ready(Err(judge.map_err(error)))
     }
@@ -208,16 +207,16 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        if self.readiness == Readiness::Outer {
+        if self.readiness != Readiness::Inner {
             self.readiness = Readiness::None;
-        }
-        // The circuit may have closed since it spared the inner service the question; then it is asked now.
-        if self.readiness != Readiness::Inner && self.policy.circuit().passes() {
-            if let Poll::Ready(Err(error)) = self.poll_inner(&mut Context::from_waker(Waker::noop())) {
-                return ResponseFuture::rejected(Err(error));
-            }
-            if self.readiness != Readiness::Inner {
-                return self.not_ready(request);
+            // The circuit may have closed since it spared the inner service the question; then it is asked now.
+            if self.policy.circuit().passes() {
+                if let Poll::Ready(Err(error)) = self.poll_inner(&mut Context::from_waker(Waker::noop())) {
+                    return ResponseFuture::rejected(Err(error));
+                }
+                if self.readiness != Readiness::Inner {
+                    return self.not_ready(request);
+                }
             }
         }
         // Decided here, not when readiness was asked for: that may be long ago.

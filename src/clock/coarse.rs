@@ -1,0 +1,82 @@
+//! The system's coarse clock: it stands still for some milliseconds, and is read in a fifth of the time.
+
+use std::time::Duration;
+
+use crate::time::{Instant, nanos};
+
+/// How far behind [`SystemClock`](super::SystemClock) the coarse clock may be: two of the longest ticks there are.
+///
+/// A reading is up to a tick old, and so was that of the origin; all readings are put back by that much, so that none is
+/// ahead.
+pub(crate) const COARSENESS: Duration = Duration::from_millis(40);
+
+/// The longest tick of a system: 10 ms at 100 Hz, twice that to be safe.
+const TICK: Duration = Duration::from_millis(20);
+
+/// The system's coarse clock, with the origin of a [`SystemClock`](super::SystemClock).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CoarseClock {
+    origin: coarsetime::Instant,
+}
+
+impl CoarseClock {
+    /// Its origin is now. None on systems that have no such clock.
+    #[expect(clippy::unnecessary_wraps, reason = "the other systems' is none")]
+    pub(super) fn new() -> Option<Self> {
+        Some(Self { origin: coarsetime::Instant::now_without_cache_update() })
+    }
+
+    /// Returns the time: at most [`COARSENESS`] old, and never ahead.
+    pub(crate) fn now(&self) -> Instant {
+        let since = coarsetime::Instant::now_without_cache_update().duration_since(self.origin);
+        Instant::from_nanos(since.as_nanos().saturating_sub(nanos(TICK)))
+    }
+
+    /// Turns an instant into what a [reading](CoarseClock::reading) can be compared with, without arithmetic.
+    pub(crate) fn due(&self, at: Instant) -> u64 {
+        if at == Instant::FAR {
+            return u64::MAX;
+        }
+        let since = at.after(TICK).since(Instant::ZERO);
+        self.origin.saturating_add(coarsetime::Duration::new(since.as_secs(), since.subsec_nanos())).as_ticks()
+    }
+
+    /// Returns the time as it compares with what is [due](CoarseClock::due).
+    #[inline]
+    pub(crate) fn reading() -> u64 {
+        coarsetime::Instant::now_without_cache_update().as_ticks()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn it_is_never_ahead_never_behind_itself_and_agrees_with_its_deadlines() {
+        let clock = SystemClock::new();
+        let coarse = CoarseClock::new().expect("this system has one");
+        let mut last = Instant::ZERO;
+        for _ in 0..100_000 {
+            let due = coarse.due(last);
+            let now = coarse.now();
+            assert!(now >= last && now <= clock.now_here(), "{now:?} after {last:?}");
+            assert!(CoarseClock::reading() >= due, "what was reached stays reached");
+            last = now;
+        }
+        let later = last.after(Duration::from_secs(3600));
+        assert!(CoarseClock::reading() < coarse.due(later) && CoarseClock::reading() < coarse.due(Instant::FAR));
+    }
+
+    #[test]
+    fn a_deadline_is_not_reached_before_its_time() {
+        let clock = SystemClock::new();
+        let coarse = CoarseClock::new().expect("this system has one");
+        let at = clock.now_here().after(Duration::from_millis(60));
+        let due = coarse.due(at);
+        while CoarseClock::reading() < due {}
+        let late = clock.now_here().since(at);
+        assert!(clock.now_here() >= at && late < Duration::from_millis(500), "{late:?} late");
+    }
+}
