@@ -47,6 +47,12 @@ impl Instant {
         Self(self.0.saturating_add(nanos(duration)))
     }
 
+    /// Returns the instant `duration` earlier, at least [`Instant::ZERO`].
+    #[must_use]
+    pub const fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(nanos(duration)))
+    }
+
     /// Returns the time since `earlier`, zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -230,10 +230,22 @@ impl Circuit {
         self.0.shared.config()
     }
 
-    /// Reports whether [`Circuit::check`] would say yes; it makes no rejection that counts the owners of a name.
+    /// Reports whether what is below the circuit should be asked whether it is ready.
     #[inline]
+    pub(crate) fn wants_readiness(&self) -> bool {
+        self.0.shared.wants_readiness()
+    }
+
+    /// Rejects a call while the circuit is open and no probe is due, before anything else is asked.
+    #[inline]
+    pub(crate) fn reject_early(&self) -> Option<Rejected> {
+        let stripe = self.stripe();
+        self.0.shared.reject_early(stripe).map(|rejection| stripe.rejected(rejection))
+    }
+
+    /// Reports whether [`Circuit::check`] would say yes.
     pub(crate) fn passes(&self) -> bool {
-        self.0.shared.passes()
+        self.0.shared.would_admit().is_ok()
     }
 
     /// [`Circuit::try_acquire`] for a call whose steps are all [guarded](Permit::guard); what `made` makes of its answer.

@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     turns_at: AtomicU64,
     /// Whether it is in that unit: where no bucket is narrower than ten times what the coarse clock may be wrong.
     turns_coarsely: AtomicBool,
+    /// Until when no probe is due for sure, in the unit of the coarse clock; zero without one. Written under the lock.
+    coarsely_due: AtomicU64,
     /// Whether one call in 128 is a sample of the usual latency. Written under the lock.
     samples: AtomicBool,
     /// The duration above which a call is slow, nanoseconds. Written under the lock.
@@ -77,6 +79,7 @@ impl Shared {
             word: AtomicWord::new(machine.core()),
             turns_at: AtomicU64::new(0),
             turns_coarsely: AtomicBool::new(false),
+            coarsely_due: AtomicU64::new(0),
             samples: AtomicBool::new(false),
             slow_after: AtomicU64::new(0),
             inner: Mutex::new(Inner { machine, stripes: Stripes::default() }),
@@ -151,10 +154,25 @@ impl Shared {
         self.change(|machine| machine.admit(now))
     }
 
-    /// Reports whether [`Shared::would_admit`] would say yes, at the cost of one load in the closed state.
+    /// Reports whether a caller should ask what is below for its readiness: not while the circuit is open. Whether a probe is
+    /// due is left to its call, so that the clock is read once for both.
     #[inline]
-    pub(super) fn passes(&self) -> bool {
-        self.word.load().passes() || self.would_admit().is_ok()
+    pub(super) fn wants_readiness(&self) -> bool {
+        let word = self.word.load();
+        word.passes() || !word.waits() && self.would_admit().is_ok()
+    }
+
+    /// Rejects a call while the circuit is open and no probe is due; none if it may pass, or the phases must be asked.
+    #[inline]
+    pub(super) fn reject_early(&self, stripe: &Stripe) -> Option<Rejection> {
+        if !self.word.load().waits() {
+            return None;
+        }
+        let rejection = self.wait().err();
+        if rejection.is_some() {
+            stripe.count_rejected();
+        }
+        rejection
     }
 
     /// Answers as [`Shared::admit`] would, without admitting a call. Transitions that are due are made.
@@ -173,14 +191,20 @@ impl Shared {
 
     /// Rejects a call while the circuit is open and no probe is due, without the lock.
     fn wait(&self) -> Result<(), Rejection> {
-        let next_probe = self.word.next_probe();
-        // Near the end only the exact time will do: whoever comes back when told to must not be told to wait again.
-        let coarse = self.coarse.as_ref().map(CoarseClock::now).filter(|now| now.after(COARSENESS) < next_probe);
-        let now = coarse.unwrap_or_else(|| self.clock.now());
-        if now >= next_probe {
-            return Ok(());
+        let reading = CoarseClock::reading();
+        let due = self.coarsely_due.load(Ordering::Relaxed);
+        if reading < due {
+            // So much longer it is at the most: whoever comes back when told to must not be told to wait again.
+            return Err(open_for(CoarseClock::wait(due, reading) + COARSENESS));
         }
-        Err(Rejection { state: State::Open, reason: RejectReason::Open, retry_after: Some(next_probe.since(now)) })
+        self.wait_exactly()
+    }
+
+    /// Near the end only the exact time will do.
+    #[inline(never)]
+    fn wait_exactly(&self) -> Result<(), Rejection> {
+        let (now, next_probe) = (self.clock.now(), self.word.next_probe());
+        if now >= next_probe { Ok(()) } else { Err(open_for(next_probe.since(now))) }
     }
 
     /// Takes the end of a call that the machine must know of.
@@ -258,6 +282,9 @@ impl Shared {
         self.turns_at.store(due.unwrap_or(turns_at.as_nanos()), Ordering::Relaxed);
         let samples = machine.tally().rules().sample();
         self.samples.store(samples, Ordering::Relaxed);
+        let due = machine.core().next_probe().zip(self.coarse.as_ref());
+        let due = due.map_or(0, |(next, clock)| clock.due(next.before(COARSENESS)));
+        self.coarsely_due.store(due, Ordering::Relaxed);
         let word = self.word.publish(machine.core());
         let keeps_time = turns_at < Instant::FAR;
         let open = Open { epoch: word.epoch(), keeps_time, samples, timed: machine.times_all() };
@@ -302,6 +329,10 @@ impl Shared {
         let now = self.clock.now();
         read(self.inner.lock().machine.core(), now)
     }
+}
+
+fn open_for(wait: Duration) -> Rejection {
+    Rejection { state: State::Open, reason: RejectReason::Open, retry_after: Some(wait) }
 }
 
 /// Takes no lock, so that a circuit can be printed anywhere.

@@ -62,6 +62,11 @@ impl Word {
         self.0 & 1 == 1
     }
 
+    #[inline]
+    pub(super) fn waits(self) -> bool {
+        self.0 & 0b11 == Lane::Wait as u64
+    }
+
     pub(super) fn epoch(self) -> Epoch {
         Epoch::new(self.0 >> EPOCH_SHIFT)
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::time::{Instant, nanos};
+use crate::time::Instant;
 
 /// How far behind [`SystemClock`](super::SystemClock) the coarse clock may be: two of the longest ticks there are.
 ///
-/// A reading is up to a tick old, and so was that of the origin; all readings are put back by that much, so that none is
-/// ahead.
+/// A reading is up to a tick old, and so was that of the origin; what is due is put off by a tick, so that it is never due
+/// too early.
 pub(crate) const COARSENESS: Duration = Duration::from_millis(40);
 
 /// The longest tick of a system: 10 ms at 100 Hz, twice that to be safe.
@@ -26,12 +26,6 @@ impl CoarseClock {
         Some(Self { origin: coarsetime::Instant::now_without_cache_update() })
     }
 
-    /// Returns the time: at most [`COARSENESS`] old, and never ahead.
-    pub(crate) fn now(&self) -> Instant {
-        let since = coarsetime::Instant::now_without_cache_update().duration_since(self.origin);
-        Instant::from_nanos(since.as_nanos().saturating_sub(nanos(TICK)))
-    }
-
     /// Turns an instant into what a [reading](CoarseClock::reading) can be compared with, without arithmetic.
     pub(crate) fn due(&self, at: Instant) -> u64 {
         if at == Instant::FAR {
@@ -39,6 +33,13 @@ impl CoarseClock {
         }
         let since = at.after(TICK).since(Instant::ZERO);
         self.origin.saturating_add(coarsetime::Duration::new(since.as_secs(), since.subsec_nanos())).as_ticks()
+    }
+
+    /// Returns how long after a reading something is due.
+    #[inline]
+    pub(crate) fn wait(due: u64, reading: u64) -> Duration {
+        let wait = coarsetime::Duration::from_ticks(due.saturating_sub(reading));
+        Duration::new(wait.as_secs(), wait.subsec_nanos())
     }
 
     /// Returns the time as it compares with what is [due](CoarseClock::due).
@@ -54,19 +55,21 @@ mod tests {
     use crate::clock::SystemClock;
 
     #[test]
-    fn it_is_never_ahead_never_behind_itself_and_agrees_with_its_deadlines() {
+    fn readings_do_not_fall_and_agree_with_deadlines() {
         let clock = SystemClock::new();
         let coarse = CoarseClock::new().expect("this system has one");
-        let mut last = Instant::ZERO;
+        let mut last = CoarseClock::reading();
         for _ in 0..100_000 {
-            let due = coarse.due(last);
-            let now = coarse.now();
-            assert!(now >= last && now <= clock.now_here(), "{now:?} after {last:?}");
-            assert!(CoarseClock::reading() >= due, "what was reached stays reached");
-            last = now;
+            let reading = CoarseClock::reading();
+            assert!(reading >= last, "{reading} after {last}");
+            last = reading;
         }
-        let later = last.after(Duration::from_secs(3600));
-        assert!(CoarseClock::reading() < coarse.due(later) && CoarseClock::reading() < coarse.due(Instant::FAR));
+        let hour = Duration::from_secs(3600);
+        let due = coarse.due(clock.now_here().after(hour));
+        let wait = CoarseClock::wait(due, CoarseClock::reading());
+        assert!(wait >= hour && wait <= hour + COARSENESS, "{wait:?}");
+        assert_eq!(CoarseClock::wait(CoarseClock::reading(), u64::MAX), Duration::ZERO);
+        assert!(CoarseClock::reading() < coarse.due(Instant::FAR));
     }
 
     #[test]

@@ -36,8 +36,8 @@
 //! # Readiness
 //!
 //! A rejection happens in `call`, never in `poll_ready`: an error there would kill a `Buffer` for good. While the circuit
-//! would reject, `poll_ready` is ready without asking the inner service, so that a dead dependency that is never ready is
-//! not waited for and nothing below is reserved. A caller that waits in `poll_ready` for a busy inner service is woken
+//! is open, `poll_ready` is ready without asking the inner service, so that a dead dependency that is never ready is
+//! not waited for and nothing below is reserved; the call that is a probe asks it. A caller that waits in `poll_ready` for a busy inner service is woken
 //! when the circuit opens, and is rejected by its `call`; while it is open or half-open nobody waits there. No probe is
 //! held between the two.
 //!
@@ -187,7 +187,7 @@ where
             return Poll::Ready(Ok(()));
         }
         // The gate comes first: a dead dependency may never be ready, and what is below must not be reserved in vain.
-        if self.policy.circuit().passes() {
+        if self.policy.circuit().wants_readiness() {
             if let Poll::Ready(result) = self.poll_inner(cx) {
                 self.forget_waiter();
                 return Poll::Ready(result);
@@ -196,7 +196,7 @@ where
             if self.readiness == Readiness::None && !self.policy.circuit().is_probing() {
                 self.waiter.get_or_insert_with(|| self.policy.circuit().waiter()).register(cx);
                 // Looked at again after the registration, so that no opening is slept through.
-                if self.policy.circuit().passes() {
+                if self.policy.circuit().wants_readiness() {
                     return Poll::Pending;
                 }
             }
@@ -209,6 +209,9 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         if self.readiness != Readiness::Inner {
             self.readiness = Readiness::None;
+            if let Some(rejected) = self.policy.circuit().reject_early() {
+                return ResponseFuture::rejected(self.policy.reject(request, rejected));
+            }
             // The circuit may have closed since it spared the inner service the question; then it is asked now.
             if self.policy.circuit().passes() {
                 if let Poll::Ready(Err(error)) = self.poll_inner(&mut Context::from_waker(Waker::noop())) {

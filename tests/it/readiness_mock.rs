@@ -112,8 +112,9 @@ async fn an_error_of_the_inner_readiness_is_a_failed_probe() {
     let circuit = due().await;
     let (mut service, mut handle) = mock(&circuit);
     handle.send_error("no connection");
-    let Poll::Ready(Err(error)) = service.poll_ready::<&'static str>() else { panic!("the error is kept back") };
-    assert_eq!(error.to_string(), "no connection");
+    ready(&mut service);
+    let error = answer(service.call("probe")).await.unwrap_err();
+    assert_eq!(error.to_string(), "no connection", "the call that would have been the probe gets it");
     let snapshot = circuit.snapshot();
     assert_eq!((snapshot.state, snapshot.ledger.failed), (State::Open, 2), "it opens again");
     assert_eq!(snapshot.retry_after, Some(SECOND), "for a new wait");
