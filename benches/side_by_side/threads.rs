@@ -1,0 +1,253 @@
+//! Two threads on one circuit: each has its own clone of the service and its own busy loop.
+
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    sampler::{Effort, TOLERANCE, TRIES, float},
+    support::{
+        contenders::{Contender, Scene, Who, run},
+        machine::{nanos, now},
+        payload::Number,
+        peers,
+        runner::Runner,
+        table::{Measured, Table, digits, shown},
+    },
+};
+
+const SCENES: [Scene; 3] = [Scene::Success, Scene::Failures(10), Scene::Open];
+
+/// What one row does in one scene.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Cell {
+    /// Nanoseconds per call, alone.
+    pub(crate) one: Option<Measured>,
+    /// Nanoseconds per call as each of two threads sees it.
+    pub(crate) two: Option<Measured>,
+    /// Calls per microsecond of both together.
+    pub(crate) throughput: Option<f64>,
+}
+
+impl Cell {
+    /// How much more two threads do than one: 2 is perfect.
+    pub(crate) fn scaling(self) -> Option<f64> {
+        Some(self.throughput? * self.one?.median / 1e3)
+    }
+}
+
+pub(crate) struct Threads(Vec<(Who, [Cell; 3])>);
+
+impl Threads {
+    pub(crate) fn success(&self, who: Who) -> Cell {
+        self.cells(who)[0]
+    }
+
+    pub(crate) fn open(&self, who: Who) -> Cell {
+        self.cells(who)[2]
+    }
+
+    fn cells(&self, who: Who) -> [Cell; 3] {
+        self.0.iter().find(|(row, _)| *row == who).map(|(_, cells)| *cells).unwrap_or_default()
+    }
+}
+
+/// Nanoseconds per call and calls per microsecond of each sample.
+#[derive(Default)]
+struct Samples {
+    one: Vec<f64>,
+    two: Vec<f64>,
+    throughput: Vec<f64>,
+}
+
+pub(crate) fn measure(rows: &[Contender], effort: Effort) -> Threads {
+    let mut pair = Pair::new();
+    let mut samples: Vec<[Samples; 3]> = rows.iter().map(|_| Default::default()).collect();
+    for _ in 0..effort.rounds {
+        for (row, samples) in rows.iter().zip(&mut samples) {
+            for (scene, samples) in SCENES.into_iter().zip(samples) {
+                // Spun by hand it would wait for a timer that nobody drives.
+                if scene == Scene::Open && row.who == Who::ResilienceSpun {
+                    continue;
+                }
+                if let Some(runner) = row.ready(scene) {
+                    pair.sample(row, scene, runner, effort, samples);
+                }
+            }
+        }
+    }
+    let cell = |samples: Samples| Cell {
+        one: Measured::of(&samples.one),
+        two: Measured::of(&samples.two),
+        throughput: Measured::of(&samples.throughput).map(|measured| measured.median),
+    };
+    let threads = Threads(rows.iter().map(|row| row.who).zip(samples.into_iter().map(|row| row.map(cell))).collect());
+    print(rows, &threads);
+    println!("{} samples kept, {} thrown away (a thread preempted, or not at full speed)\n", pair.kept, pair.thrown);
+    threads
+}
+
+/// Two threads that live as long as the bench.
+struct Pair {
+    workers: [Sender<Job>; 2],
+    done: Receiver<(Box<dyn Runner>, Run)>,
+    best: [f64; 2],
+    kept: u64,
+    thrown: u64,
+}
+
+struct Job {
+    runner: Box<dyn Runner>,
+    scene: Scene,
+    lasting: Duration,
+    /// How many have not yet come to the start.
+    missing: Arc<AtomicUsize>,
+}
+
+/// What one thread did.
+struct Run {
+    calls: u64,
+    nanos: f64,
+    preempted: bool,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let (results, done) = channel();
+        let workers = [0, 1].map(|_| {
+            let (jobs, mine) = channel::<Job>();
+            let results = results.clone();
+            thread::spawn(move || {
+                for job in mine {
+                    if results.send(work(job)).is_err() {
+                        return;
+                    }
+                }
+            });
+            jobs
+        });
+        let mut pair = Self { workers, done, best: [0.0; 2], kept: 0, thrown: 0 };
+        for threads in [1, 2].repeat(50) {
+            pair.is_calm(threads);
+        }
+        pair
+    }
+
+    /// Adds a sample of one thread and one of two, if there is a calm moment for each.
+    fn sample(
+        &mut self,
+        row: &Contender,
+        scene: Scene,
+        mut runner: Box<dyn Runner>,
+        effort: Effort,
+        samples: &mut Samples,
+    ) {
+        // Who is put to sleep for each call needs longer for as many calls.
+        let sleeps = matches!(row.who, Who::ResilienceCount | Who::ResilienceRun);
+        let lasting = if sleeps { effort.sample * 5 } else { effort.sample };
+        for threads in [1, 2] {
+            for _ in 0..TRIES {
+                let calm = self.is_calm(threads);
+                let runs;
+                (runner, runs) = self.run(runner, threads, scene, lasting);
+                row.check(scene, &mut *runner);
+                if !calm || runs.iter().any(|run| run.preempted) || !self.is_calm(threads) {
+                    self.thrown += 1;
+                    continue;
+                }
+                self.kept += 1;
+                let cost = runs.iter().map(|run| run.nanos / float(run.calls)).sum::<f64>() / float(threads as u64);
+                match threads {
+                    1 => samples.one.push(cost),
+                    _ => {
+                        samples.two.push(cost);
+                        samples.throughput.push(throughput(&runs));
+                    }
+                }
+                break;
+            }
+        }
+    }
+
+    /// Whether the bare service has all the speed that so many threads can have.
+    fn is_calm(&mut self, threads: usize) -> bool {
+        let (_, runs) = self.run(peers::bare::<Number>(), threads, Scene::Success, Duration::from_micros(300));
+        let now = throughput(&runs);
+        let best = &mut self.best[threads - 1];
+        *best = best.max(now);
+        now * TOLERANCE >= *best
+    }
+
+    fn run(
+        &self,
+        runner: Box<dyn Runner>,
+        threads: usize,
+        scene: Scene,
+        lasting: Duration,
+    ) -> (Box<dyn Runner>, Vec<Run>) {
+        let missing = Arc::new(AtomicUsize::new(threads));
+        let twin = (threads == 2).then(|| runner.twin());
+        for (runner, worker) in [Some(runner), twin].into_iter().flatten().zip(&self.workers) {
+            let job = Job { runner, scene, lasting, missing: Arc::clone(&missing) };
+            worker.send(job).expect("a worker lives as long as the pair");
+        }
+        let (mut runners, runs): (Vec<_>, Vec<_>) = self.done.iter().take(threads).unzip();
+        (runners.pop().expect("one at least"), runs)
+    }
+}
+
+fn throughput(runs: &[Run]) -> f64 {
+    runs.iter().map(|run| float(run.calls) / run.nanos).sum::<f64>() * 1e3
+}
+
+fn work(mut job: Job) -> (Box<dyn Runner>, Run) {
+    let batch = if job.lasting < Duration::from_millis(5) { 256 } else { 64 };
+    let preemptions = preemptions();
+    job.missing.fetch_sub(1, Ordering::AcqRel);
+    while job.missing.load(Ordering::Acquire) > 0 {
+        std::hint::spin_loop();
+    }
+    let start = now();
+    let mut calls = 0;
+    let time = loop {
+        run(&mut *job.runner, job.scene, batch);
+        calls += batch;
+        let time = start.elapsed();
+        if time >= job.lasting {
+            break time;
+        }
+    };
+    (job.runner, Run { calls, nanos: nanos(time), preempted: preemptions != self::preemptions() })
+}
+
+/// How often this thread has lost its core to another; always none where the system does not say.
+fn preemptions() -> Option<u64> {
+    let status = fs::read_to_string("/proc/thread-self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"))?;
+    line.trim().parse().ok()
+}
+
+fn print(rows: &[Contender], threads: &Threads) {
+    let mut head = vec!["contender".to_owned()];
+    for scene in ["success", "10 % failures", "open"] {
+        head.extend(["1 thread", "2 threads", "Mcalls/s", "scaling"].map(|column| format!("{scene}: {column}")));
+    }
+    let title = "u64, two threads on one circuit: ns per call as each thread sees it, scaling (2.00 is perfect)";
+    let mut table = Table::new(title, &head);
+    for (row, (_, cells)) in rows.iter().zip(&threads.0) {
+        let mut line = vec![row.name.to_owned()];
+        for cell in cells {
+            let number = |value: Option<f64>| value.map_or_else(|| "-".into(), digits);
+            line.extend([shown(cell.one), shown(cell.two), number(cell.throughput), number(cell.scaling())]);
+        }
+        table.row(&line);
+    }
+    table.print();
+}
