@@ -62,8 +62,7 @@ impl Hand {
 /// So many times in a sample somebody comes back. 500 months are 41 years, of the 584 that a clock can tell.
 const RETURNS: u64 = 500;
 
-pub(crate) fn measure(effort: Effort) -> Vec<(&'static str, Cells)> {
-    let mut sampler = Sampler::new();
+pub(crate) fn measure(sampler: &mut Sampler, effort: Effort) -> Vec<(&'static str, Cells)> {
     let mut samples: [[[Vec<f64>; 2]; 3]; 5] = Default::default();
     for _ in 0..effort.rounds {
         for ((_, rule), row) in RULES.iter().zip(&mut samples) {

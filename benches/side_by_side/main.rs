@@ -14,7 +14,7 @@ mod threads;
 mod verdict;
 mod windows;
 
-use sampler::Effort;
+use sampler::{Effort, Sampler};
 use support::{bars::Bars, contenders, machine};
 
 fn main() {
@@ -24,20 +24,23 @@ fn main() {
     let wanted = |section: &str| sections.is_empty() || sections.iter().any(|wanted| *wanted == section);
 
     machine::print_head("Side by side");
+    let mut sampler = Sampler::new();
     let mut bars = Bars::new();
     if wanted("single") {
-        let numbers = single::measure("u64", &contenders::numbers(), effort);
-        single::measure("http", &contenders::http(), effort);
+        let numbers = single::measure("u64", &contenders::numbers(), &mut sampler, effort);
+        single::measure("http", &contenders::http(), &mut sampler, effort);
         verdict::single(&mut bars, &numbers);
     }
     if wanted("threads") {
         verdict::threads(&mut bars, &threads::measure(&contenders::threads(), effort));
     }
     if wanted("windows") {
-        verdict::windows(&mut bars, &windows::measure_counts(effort), &windows::measure_times(effort));
+        let counts = windows::measure_counts(&mut sampler, effort);
+        let times = windows::measure_times(&mut sampler, effort);
+        verdict::windows(&mut bars, &counts, &times);
     }
     if wanted("idle") {
-        verdict::idle(&mut bars, &idle::measure(effort));
+        verdict::idle(&mut bars, &idle::measure(&mut sampler, effort));
     }
     bars.print();
 }

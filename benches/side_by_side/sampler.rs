@@ -1,6 +1,6 @@
 //! Times that a noisy neighbour has not touched: the thread's own time, between two glances at the bare service.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use cpu_time::ThreadTime;
 
@@ -54,23 +54,21 @@ pub(crate) fn calls_in(effort: Effort, cost: f64) -> u64 {
 /// What others do to the caches, to the clock rate and to the other thread of the core is in the thread's own time, and
 /// the bare service feels it as well.
 pub(crate) struct Sampler {
-    canary: Box<dyn Runner>,
-    best: f64,
+    bare: Box<dyn Runner>,
+    canary: Canary,
     kept: u64,
     thrown: u64,
 }
 
-/// How much slower than ever the bare service may be around a sample.
-pub(crate) const TOLERANCE: f64 = 1.15;
 /// How often a sample is repeated before it is given up.
-pub(crate) const TRIES: usize = 8;
+pub(crate) const TRIES: usize = 20;
 
 impl Sampler {
-    const CANARY_CALLS: u64 = 30_000;
+    const CANARY_CALLS: u64 = 20_000;
 
     pub(crate) fn new() -> Self {
-        let mut new = Self { canary: peers::bare::<Number>(), best: f64::INFINITY, kept: 0, thrown: 0 };
-        for _ in 0..200 {
+        let mut new = Self { bare: peers::bare::<Number>(), canary: Canary::default(), kept: 0, thrown: 0 };
+        for _ in 0..Canary::REMEMBERED {
             new.is_calm();
         }
         new
@@ -91,13 +89,34 @@ impl Sampler {
     }
 
     fn is_calm(&mut self) -> bool {
-        let canary = &mut self.canary;
-        let now = cost(Self::CANARY_CALLS, |calls| canary.calls(calls, NEVER));
-        self.best = self.best.min(now);
-        now <= self.best * TOLERANCE
+        let bare = &mut self.bare;
+        self.canary.is_calm(cost(Self::CANARY_CALLS, |calls| bare.calls(calls, NEVER)))
     }
 
-    pub(crate) fn report(&self) {
+    /// Prints how many samples there were since the last report.
+    pub(crate) fn report(&mut self) {
         println!("{} samples kept, {} thrown away (the machine was not at full speed)\n", self.kept, self.thrown);
+        (self.kept, self.thrown) = (0, 0);
+    }
+}
+
+/// Knows what the bare service costs when nothing disturbs it.
+#[derive(Default)]
+pub(crate) struct Canary(VecDeque<f64>);
+
+impl Canary {
+    const REMEMBERED: usize = 200;
+    /// How much slower it may be.
+    const TOLERANCE: f64 = 1.1;
+
+    /// Returns whether this is about the speed of its best moments. The very best is no measure: it may be a fluke.
+    pub(crate) fn is_calm(&mut self, cost: f64) -> bool {
+        if self.0.len() == Self::REMEMBERED {
+            self.0.pop_front();
+        }
+        self.0.push_back(cost);
+        let mut sorted: Vec<f64> = self.0.iter().copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        cost <= sorted[sorted.len() / 10] * Self::TOLERANCE
     }
 }

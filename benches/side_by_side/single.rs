@@ -26,13 +26,12 @@ impl Single {
 }
 
 /// Measures all rows in all scenes, round by round, each time with a new breaker at another place in memory.
-pub(crate) fn measure(payload: &str, rows: &[Contender], effort: Effort) -> Single {
-    let mut sampler = Sampler::new();
+pub(crate) fn measure(payload: &str, rows: &[Contender], sampler: &mut Sampler, effort: Effort) -> Single {
     let mut samples: Vec<[Vec<f64>; 4]> = rows.iter().map(|_| Default::default()).collect();
     for _ in 0..effort.rounds {
         for (row, samples) in rows.iter().zip(&mut samples) {
             for (scene, samples) in SCENES.into_iter().zip(samples) {
-                samples.extend(sample(&mut sampler, row, scene, effort));
+                samples.extend(sample(sampler, row, scene, effort));
             }
         }
     }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    sampler::{Effort, TOLERANCE, TRIES, float},
+    sampler::{Canary, Effort, TRIES, float},
     support::{
         contenders::{Contender, Scene, Who, run},
         machine::{nanos, now},
@@ -25,21 +25,22 @@ use crate::{
 
 const SCENES: [Scene; 3] = [Scene::Success, Scene::Failures(10), Scene::Open];
 
-/// What one row does in one scene.
+/// Nanoseconds per call of one row in one scene: alone, and as each of two threads sees it.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Cell {
-    /// Nanoseconds per call, alone.
     pub(crate) one: Option<Measured>,
-    /// Nanoseconds per call as each of two threads sees it.
     pub(crate) two: Option<Measured>,
-    /// Calls per microsecond of both together.
-    pub(crate) throughput: Option<f64>,
 }
 
 impl Cell {
+    /// Calls per microsecond of two threads together.
+    pub(crate) fn throughput(self) -> Option<f64> {
+        Some(2e3 / self.two?.median)
+    }
+
     /// How much more two threads do than one: 2 is perfect.
     pub(crate) fn scaling(self) -> Option<f64> {
-        Some(self.throughput? * self.one?.median / 1e3)
+        Some(2.0 * self.one?.median / self.two?.median)
     }
 }
 
@@ -59,13 +60,8 @@ impl Threads {
     }
 }
 
-/// Nanoseconds per call and calls per microsecond of each sample.
-#[derive(Default)]
-struct Samples {
-    one: Vec<f64>,
-    two: Vec<f64>,
-    throughput: Vec<f64>,
-}
+/// Nanoseconds per call of each sample of one thread, and of two.
+type Samples = [Vec<f64>; 2];
 
 pub(crate) fn measure(rows: &[Contender], effort: Effort) -> Threads {
     let mut pair = Pair::new();
@@ -83,11 +79,7 @@ pub(crate) fn measure(rows: &[Contender], effort: Effort) -> Threads {
             }
         }
     }
-    let cell = |samples: Samples| Cell {
-        one: Measured::of(&samples.one),
-        two: Measured::of(&samples.two),
-        throughput: Measured::of(&samples.throughput).map(|measured| measured.median),
-    };
+    let cell = |[one, two]: Samples| Cell { one: Measured::of(&one), two: Measured::of(&two) };
     let threads = Threads(rows.iter().map(|row| row.who).zip(samples.into_iter().map(|row| row.map(cell))).collect());
     print(rows, &threads);
     println!("{} samples kept, {} thrown away (a thread preempted, or not at full speed)\n", pair.kept, pair.thrown);
@@ -98,15 +90,22 @@ pub(crate) fn measure(rows: &[Contender], effort: Effort) -> Threads {
 struct Pair {
     workers: [Sender<Job>; 2],
     done: Receiver<(Box<dyn Runner>, Run)>,
-    best: [f64; 2],
+    canaries: [Canary; 2],
     kept: u64,
     thrown: u64,
 }
 
-struct Job {
-    runner: Box<dyn Runner>,
+#[derive(Clone, Copy)]
+struct Task {
     scene: Scene,
     lasting: Duration,
+    /// How many calls are made between two looks at the clock.
+    batch: u64,
+}
+
+struct Job {
+    runner: Box<dyn Runner>,
+    task: Task,
     /// How many have not yet come to the start.
     missing: Arc<AtomicUsize>,
 }
@@ -133,8 +132,8 @@ impl Pair {
             });
             jobs
         });
-        let mut pair = Self { workers, done, best: [0.0; 2], kept: 0, thrown: 0 };
-        for threads in [1, 2].repeat(50) {
+        let mut pair = Self { workers, done, canaries: Default::default(), kept: 0, thrown: 0 };
+        for threads in [1, 2].repeat(100) {
             pair.is_calm(threads);
         }
         pair
@@ -151,51 +150,36 @@ impl Pair {
     ) {
         // Who is put to sleep for each call needs longer for as many calls.
         let sleeps = matches!(row.who, Who::ResilienceCount | Who::ResilienceRun);
-        let lasting = if sleeps { effort.sample * 5 } else { effort.sample };
+        // Short, so that many a sample ends before another program wants the core.
+        let (lasting, batch) = if sleeps { (effort.sample * 4, 8) } else { (effort.sample / 2, 256) };
         for threads in [1, 2] {
             for _ in 0..TRIES {
                 let calm = self.is_calm(threads);
                 let runs;
-                (runner, runs) = self.run(runner, threads, scene, lasting);
+                (runner, runs) = self.run(runner, threads, Task { scene, lasting, batch });
                 row.check(scene, &mut *runner);
-                if !calm || runs.iter().any(|run| run.preempted) || !self.is_calm(threads) {
-                    self.thrown += 1;
-                    continue;
+                if calm && !runs.iter().any(|run| run.preempted) && self.is_calm(threads) {
+                    self.kept += 1;
+                    samples[threads - 1].push(cost(&runs));
+                    break;
                 }
-                self.kept += 1;
-                let cost = runs.iter().map(|run| run.nanos / float(run.calls)).sum::<f64>() / float(threads as u64);
-                match threads {
-                    1 => samples.one.push(cost),
-                    _ => {
-                        samples.two.push(cost);
-                        samples.throughput.push(throughput(&runs));
-                    }
-                }
-                break;
+                self.thrown += 1;
             }
         }
     }
 
     /// Whether the bare service has all the speed that so many threads can have.
     fn is_calm(&mut self, threads: usize) -> bool {
-        let (_, runs) = self.run(peers::bare::<Number>(), threads, Scene::Success, Duration::from_micros(300));
-        let now = throughput(&runs);
-        let best = &mut self.best[threads - 1];
-        *best = best.max(now);
-        now * TOLERANCE >= *best
+        let task = Task { scene: Scene::Success, lasting: Duration::from_micros(200), batch: 256 };
+        let (_, runs) = self.run(peers::bare::<Number>(), threads, task);
+        self.canaries[threads - 1].is_calm(cost(&runs))
     }
 
-    fn run(
-        &self,
-        runner: Box<dyn Runner>,
-        threads: usize,
-        scene: Scene,
-        lasting: Duration,
-    ) -> (Box<dyn Runner>, Vec<Run>) {
+    fn run(&self, runner: Box<dyn Runner>, threads: usize, task: Task) -> (Box<dyn Runner>, Vec<Run>) {
         let missing = Arc::new(AtomicUsize::new(threads));
         let twin = (threads == 2).then(|| runner.twin());
         for (runner, worker) in [Some(runner), twin].into_iter().flatten().zip(&self.workers) {
-            let job = Job { runner, scene, lasting, missing: Arc::clone(&missing) };
+            let job = Job { runner, task, missing: Arc::clone(&missing) };
             worker.send(job).expect("a worker lives as long as the pair");
         }
         let (mut runners, runs): (Vec<_>, Vec<_>) = self.done.iter().take(threads).unzip();
@@ -203,12 +187,14 @@ impl Pair {
     }
 }
 
-fn throughput(runs: &[Run]) -> f64 {
-    runs.iter().map(|run| float(run.calls) / run.nanos).sum::<f64>() * 1e3
+/// Nanoseconds per call as a thread sees it, on average over the calls.
+fn cost(runs: &[Run]) -> f64 {
+    let threads: f64 = runs.iter().map(|_| 1.0).sum();
+    threads / runs.iter().map(|run| float(run.calls) / run.nanos).sum::<f64>()
 }
 
 fn work(mut job: Job) -> (Box<dyn Runner>, Run) {
-    let batch = if job.lasting < Duration::from_millis(5) { 256 } else { 64 };
+    let Task { scene, lasting, batch } = job.task;
     let preemptions = preemptions();
     job.missing.fetch_sub(1, Ordering::AcqRel);
     while job.missing.load(Ordering::Acquire) > 0 {
@@ -217,10 +203,10 @@ fn work(mut job: Job) -> (Box<dyn Runner>, Run) {
     let start = now();
     let mut calls = 0;
     let time = loop {
-        run(&mut *job.runner, job.scene, batch);
+        run(&mut *job.runner, scene, batch);
         calls += batch;
-        let time = start.elapsed();
-        if time >= job.lasting {
+        let time = now() - start;
+        if time >= lasting {
             break time;
         }
     };
@@ -239,13 +225,14 @@ fn print(rows: &[Contender], threads: &Threads) {
     for scene in ["success", "10 % failures", "open"] {
         head.extend(["1 thread", "2 threads", "Mcalls/s", "scaling"].map(|column| format!("{scene}: {column}")));
     }
-    let title = "u64, two threads on one circuit: ns per call as each thread sees it, scaling (2.00 is perfect)";
+    let title =
+        "u64, two threads on one circuit: ns per call as each thread sees it, both together, scaling (2.00 is perfect)";
     let mut table = Table::new(title, &head);
     for (row, (_, cells)) in rows.iter().zip(&threads.0) {
         let mut line = vec![row.name.to_owned()];
         for cell in cells {
             let number = |value: Option<f64>| value.map_or_else(|| "-".into(), digits);
-            line.extend([shown(cell.one), shown(cell.two), number(cell.throughput), number(cell.scaling())]);
+            line.extend([shown(cell.one), shown(cell.two), number(cell.throughput()), number(cell.scaling())]);
         }
         table.row(&line);
     }

@@ -52,11 +52,7 @@ pub(crate) fn single(bars: &mut Bars, numbers: &Single) {
         recloser.map(|cost| cost * 2.0 / 3.0),
     );
     bars.at_most("ns over bare, default: recloser", numbers.over_bare(Who::Default), recloser);
-    bars.at_most(
-        "ns over bare, 5 in a row: failsafe",
-        numbers.over_bare(Who::Run),
-        numbers.over_bare(Who::Failsafe),
-    );
+    bars.at_most("ns over bare, 5 in a row: failsafe", numbers.over_bare(Who::Run), numbers.over_bare(Who::Failsafe));
 }
 
 /// Two threads on one circuit.
@@ -67,9 +63,9 @@ pub(crate) fn threads(bars: &mut Bars, threads: &Threads) {
         let bar = format!("scaling from one to two threads, {}: nine tenths of bare", name(who));
         bars.at_least(&bar, cell.scaling(), bare.map(|scaling| scaling * 0.9));
         for (peer, factor) in [(Who::Recloser, 4.0), (Who::Failsafe, 4.0), (Who::ResilienceCount, 1_000.0)] {
-            let bound = threads.success(peer).throughput.map(|throughput| throughput * factor);
+            let bound = threads.success(peer).throughput().map(|throughput| throughput * factor);
             let bar = format!("Mcalls/s of two threads, {}: {factor} times {}", name(who), name(peer));
-            bars.at_least(&bar, cell.throughput, bound);
+            bars.at_least(&bar, cell.throughput(), bound);
         }
     }
     // Two threads on the machine's two cores may each be slower than one alone; the bare service shows by how much.

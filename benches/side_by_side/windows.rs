@@ -23,13 +23,12 @@ pub(crate) type Cells = [[Option<Measured>; 2]; 4];
 type Make = fn(u32) -> Box<dyn Runner>;
 
 /// Count windows that are full. The last row is ours.
-pub(crate) fn measure_counts(effort: Effort) -> Cells {
+pub(crate) fn measure_counts(sampler: &mut Sampler, effort: Effort) -> Cells {
     let rows: [(&str, Make); 3] = [
         ("tower-resilience", |calls| peers::tower_resilience::<Number>(Rule::Count(calls), Around::Nothing)),
         ("recloser", peers::recloser::<Number>),
         ("ours", |calls| ours::guarded::<Number>(ours::circuit(Rule::Count(calls)), Refusal::Boxed)),
     ];
-    let mut sampler = Sampler::new();
     let mut samples: [[[Vec<f64>; 2]; 4]; 3] = Default::default();
     for _ in 0..effort.rounds {
         for ((_, make), row) in rows.iter().zip(&mut samples) {
@@ -51,12 +50,11 @@ pub(crate) fn measure_counts(effort: Effort) -> Cells {
 }
 
 /// Windows of 60 s into which all calls have come at once. The last row is ours.
-pub(crate) fn measure_times(effort: Effort) -> Cells {
+pub(crate) fn measure_times(sampler: &mut Sampler, effort: Effort) -> Cells {
     let rows: [(&str, Make, bool); 2] = [
         ("tower-resilience", |_| peers::tower_resilience::<Number>(Rule::Time(MINUTE), Around::Nothing), true),
         ("ours", |_| ours::guarded::<Number>(ours::circuit(Rule::Time(MINUTE)), Refusal::Boxed), false),
     ];
-    let mut sampler = Sampler::new();
     let empty = overhead();
     let mut samples: [[[Vec<f64>; 2]; 4]; 2] = Default::default();
     for round in 0..effort.rounds * 3 {
@@ -85,7 +83,7 @@ pub(crate) fn measure_times(effort: Effort) -> Cells {
 fn batch(runner: &mut dyn Runner, calls: u64, every: u64, empty: f64) -> f64 {
     let start = now();
     runner.calls(calls, every);
-    per_call(start.elapsed(), calls) - empty / float(calls)
+    per_call(now() - start, calls) - empty / float(calls)
 }
 
 /// What two looks at the wall clock cost.
@@ -93,7 +91,7 @@ fn overhead() -> f64 {
     let samples: Vec<f64> = (0..1_000)
         .map(|_| {
             let start = now();
-            per_call(start.elapsed(), 1)
+            per_call(now() - start, 1)
         })
         .collect();
     Measured::of(&samples).expect("a thousand samples").median

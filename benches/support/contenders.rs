@@ -155,12 +155,10 @@ pub(crate) fn http() -> Vec<Contender> {
 }
 
 fn all<P: Payload>() -> Vec<Contender> {
-    let ours = |who, name, rule, refusal| {
-        Contender::new(who, name, move || ours::guarded::<P>(ours::circuit(rule), refusal))
-    };
-    let resilience = |who, name, rule| {
-        Contender::new(who, name, move || peers::tower_resilience::<P>(rule, Around::Nothing))
-    };
+    let ours =
+        |who, name, rule, refusal| Contender::new(who, name, move || ours::guarded::<P>(ours::circuit(rule), refusal));
+    let resilience =
+        |who, name, rule| Contender::new(who, name, move || peers::tower_resilience::<P>(rule, Around::Nothing));
     vec![
         Contender::new(Who::Bare, "bare inner service", peers::bare::<P>),
         Contender::new(Who::LoadShed, "tower LoadShed", peers::load_shed::<P>),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tower::Layer;
 use tower_breaker::{
     Circuit, CircuitBreakerLayer, Config,
-    config::{Consecutive, FailureRate, Probing, Recovery, Window},
     classify::Classifier,
+    config::{Consecutive, FailureRate, Probing, Recovery, Window},
     service::{Reject, Single},
 };
 

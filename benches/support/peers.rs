@@ -85,12 +85,8 @@ where
 {
     type Response = S::Response;
     type Error = failsafe::Error<S::Error>;
-    type Future = failsafe::futures::ResponseFuture<
-        S::Future,
-        ConsecutiveFailures<backoff::Constant>,
-        (),
-        failsafe::Any,
-    >;
+    type Future =
+        failsafe::futures::ResponseFuture<S::Future, ConsecutiveFailures<backoff::Constant>, (), failsafe::Any>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(failsafe::Error::Inner)

@@ -135,12 +135,7 @@ where
     }
 
     fn sizes(&self) -> Sizes {
-        Sizes {
-            layer: self.layer,
-            service: size_of::<S>(),
-            future: size_of::<S::Future>(),
-            runner: size_of::<Self>(),
-        }
+        Sizes { layer: self.layer, service: size_of::<S>(), future: size_of::<S::Future>(), runner: size_of::<Self>() }
     }
 }
 

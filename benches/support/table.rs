@@ -57,6 +57,7 @@ pub(crate) struct Measured {
     pub(crate) median: f64,
     /// Half the distance between the quartiles.
     spread: f64,
+    samples: usize,
 }
 
 impl Measured {
@@ -66,12 +67,14 @@ impl Measured {
         sorted.sort_by(f64::total_cmp);
         let last = sorted.len().checked_sub(1)?;
         let at = |quarter: usize| sorted[(last * quarter + 2) / 4];
-        Some(Self { median: at(2), spread: (at(3) - at(1)) / 2.0 })
+        Some(Self { median: at(2), spread: (at(3) - at(1)) / 2.0, samples: sorted.len() })
     }
 
     pub(crate) fn show(self) -> String {
         let percent = if self.median > 0.0 { 100.0 * self.spread / self.median } else { 0.0 };
-        format!("{} ±{percent:.0}%", digits(self.median))
+        // Of three samples or fewer the spread says nothing.
+        let doubt = if self.samples > 3 { "" } else { " ?" };
+        format!("{} ±{percent:.0}%{doubt}", digits(self.median))
     }
 }
 
