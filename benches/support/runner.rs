@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     hint::black_box,
     marker::PhantomData,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -183,15 +183,15 @@ where
 {
     let mut cx = Context::from_waker(Waker::noop());
     loop {
-        match service.poll_ready(&mut cx) {
+        match ready(service, &mut cx) {
             Poll::Ready(Ok(())) => break,
             Poll::Ready(Err(error)) => return Err(error),
             Poll::Pending => std::hint::spin_loop(),
         }
     }
-    let mut future = pin!(service.call(request));
+    let mut future = pin!(start(service, request));
     loop {
-        if let Poll::Ready(result) = future.as_mut().poll(&mut cx) {
+        if let Poll::Ready(result) = poll(future.as_mut(), &mut cx) {
             return result;
         }
         std::hint::spin_loop();
@@ -221,4 +221,22 @@ where
 {
     poll_fn(|cx| service.poll_ready(cx)).await?;
     service.call(request).await
+}
+
+// A service is entered by a real call, as through a box or from another crate: a layer must not seem cheap because the
+// compiler has dissolved it in the loop of the bench. The inner service has such borders too.
+
+#[inline(never)]
+fn ready<R, S: Service<R>>(service: &mut S, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+    service.poll_ready(cx)
+}
+
+#[inline(never)]
+fn start<R, S: Service<R>>(service: &mut S, request: R) -> S::Future {
+    service.call(request)
+}
+
+#[inline(never)]
+fn poll<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    future.poll(cx)
 }
