@@ -8,7 +8,7 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -113,7 +113,8 @@ struct Job {
 /// What one thread did.
 struct Run {
     calls: u64,
-    nanos: f64,
+    start: Instant,
+    end: Instant,
     preempted: bool,
 }
 
@@ -158,7 +159,7 @@ impl Pair {
                 let runs;
                 (runner, runs) = self.run(runner, threads, Task { scene, lasting, batch });
                 row.check(scene, &mut *runner);
-                if calm && !runs.iter().any(|run| run.preempted) && self.is_calm(threads) {
+                if calm && at_once(&runs, lasting) && self.is_calm(threads) {
                     self.kept += 1;
                     samples[threads - 1].push(cost(&runs));
                     break;
@@ -187,30 +188,39 @@ impl Pair {
     }
 }
 
+/// Whether the threads ran side by side for nearly the whole time, and were not interrupted.
+///
+/// A virtual core can be held back by its host, of which the system below knows nothing.
+fn at_once(runs: &[Run], lasting: Duration) -> bool {
+    let first = runs.iter().map(|run| run.start).max();
+    let last = runs.iter().map(|run| run.end).min();
+    let together = first.zip(last).map_or(Duration::ZERO, |(first, last)| last.saturating_duration_since(first));
+    together >= lasting.mul_f64(0.95) && !runs.iter().any(|run| run.preempted)
+}
+
 /// Nanoseconds per call as a thread sees it, on average over the calls.
 fn cost(runs: &[Run]) -> f64 {
     let threads: f64 = runs.iter().map(|_| 1.0).sum();
-    threads / runs.iter().map(|run| float(run.calls) / run.nanos).sum::<f64>()
+    threads / runs.iter().map(|run| float(run.calls) / nanos(run.end - run.start)).sum::<f64>()
 }
 
 fn work(mut job: Job) -> (Box<dyn Runner>, Run) {
     let Task { scene, lasting, batch } = job.task;
     let preemptions = preemptions();
     job.missing.fetch_sub(1, Ordering::AcqRel);
-    while job.missing.load(Ordering::Acquire) > 0 {
-        std::hint::spin_loop();
-    }
+    // Without a pause for the core: a host takes that for a chance to run somebody else.
+    while job.missing.load(Ordering::Acquire) > 0 {}
     let start = now();
     let mut calls = 0;
-    let time = loop {
+    let end = loop {
         run(&mut *job.runner, scene, batch);
         calls += batch;
-        let time = now() - start;
-        if time >= lasting {
-            break time;
+        let now = now();
+        if now - start >= lasting {
+            break now;
         }
     };
-    (job.runner, Run { calls, nanos: nanos(time), preempted: preemptions != self::preemptions() })
+    (job.runner, Run { calls, start, end, preempted: preemptions != self::preemptions() })
 }
 
 /// How often this thread has lost its core to another; always none where the system does not say.
