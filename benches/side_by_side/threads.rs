@@ -66,6 +66,8 @@ type Samples = [Vec<f64>; 2];
 pub(crate) fn measure(rows: &[Contender], effort: Effort) -> Threads {
     let mut pair = Pair::new();
     let mut samples: Vec<[Samples; 3]> = rows.iter().map(|_| Default::default()).collect();
+    // At another place each time, see `single`.
+    let mut kept = Vec::new();
     for _ in 0..effort.rounds {
         for (row, samples) in rows.iter().zip(&mut samples) {
             for (scene, samples) in SCENES.into_iter().zip(samples) {
@@ -74,7 +76,7 @@ pub(crate) fn measure(rows: &[Contender], effort: Effort) -> Threads {
                     continue;
                 }
                 if let Some(runner) = row.ready(scene) {
-                    pair.sample(row, scene, runner, effort, samples);
+                    kept.push(pair.sample(row, scene, runner, effort, samples));
                 }
             }
         }
@@ -140,7 +142,7 @@ impl Pair {
         pair
     }
 
-    /// Adds a sample of one thread and one of two, if there is a calm moment for each.
+    /// Adds a sample of one thread and one of two, if there is a calm moment for each, and gives the runner back.
     fn sample(
         &mut self,
         row: &Contender,
@@ -148,7 +150,7 @@ impl Pair {
         mut runner: Box<dyn Runner>,
         effort: Effort,
         samples: &mut Samples,
-    ) {
+    ) -> Box<dyn Runner> {
         // Who is put to sleep for each call needs longer for as many calls.
         let sleeps = matches!(row.who, Who::ResilienceCount | Who::ResilienceRun);
         // Short, so that many a sample ends before another program wants the core.
@@ -167,6 +169,7 @@ impl Pair {
                 self.thrown += 1;
             }
         }
+        runner
     }
 
     /// Whether the bare service has all the speed that so many threads can have.

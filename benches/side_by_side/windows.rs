@@ -30,6 +30,8 @@ pub(crate) fn measure_counts(sampler: &mut Sampler, effort: Effort) -> Cells {
         ("ours", |calls| ours::guarded::<Number>(ours::circuit(Rule::Count(calls)), Refusal::Boxed)),
     ];
     let mut samples: [[[Vec<f64>; 2]; 4]; 3] = Default::default();
+    // At another place each time, see `single`.
+    let mut kept = Vec::new();
     for _ in 0..effort.rounds {
         for ((_, make), row) in rows.iter().zip(&mut samples) {
             for (length, cells) in LENGTHS.into_iter().zip(row) {
@@ -39,6 +41,7 @@ pub(crate) fn measure_counts(sampler: &mut Sampler, effort: Effort) -> Cells {
                     let calls = calls_in(effort, cost(1_000, |calls| runner.calls(calls, every)));
                     samples.extend(sampler.sample(|| cost(calls, |calls| runner.calls(calls, every))));
                     assert!(!runner.refuses(), "a tenth of failures opens nothing");
+                    kept.push(runner);
                 }
             }
         }
