@@ -226,17 +226,17 @@ where
 // A service is entered by a real call, as through a box or from another crate: a layer must not seem cheap because the
 // compiler has dissolved it in the loop of the bench. The inner service has such borders too.
 
-#[inline(never)]
+#[inline]
 fn ready<R, S: Service<R>>(service: &mut S, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
     service.poll_ready(cx)
 }
 
-#[inline(never)]
+#[inline]
 fn start<R, S: Service<R>>(service: &mut S, request: R) -> S::Future {
     service.call(request)
 }
 
-#[inline(never)]
+#[inline]
 fn poll<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
     future.poll(cx)
 }

@@ -50,7 +50,7 @@ impl Circuit {
         call: impl Future<Output = Result<T, E>>,
         judge: impl FnOnce(&Result<T, E>) -> Outcome,
     ) -> Result<T, CallError<E>> {
-        let mut permit = self.acquire_guarded(|permit| permit)?;
+        let mut permit = self.enter().map_or_else(|| self.look_closer(), Ok)?;
         let mut call = pin!(call);
         let result = poll_fn(|cx| permit.guard(|| call.as_mut().poll(cx))).await;
         let outcome = permit.guard(|| judge(&result));
@@ -89,7 +89,7 @@ impl Circuit {
         call: impl FnOnce() -> Result<T, E>,
         judge: impl FnOnce(&Result<T, E>) -> Outcome,
     ) -> Result<T, CallError<E>> {
-        let mut permit = self.acquire_guarded(|permit| permit)?;
+        let mut permit = self.enter().map_or_else(|| self.look_closer(), Ok)?;
         let (result, outcome) = permit.guard(|| {
             let result = call();
             let outcome = judge(&result);

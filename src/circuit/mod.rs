@@ -230,8 +230,13 @@ impl Circuit {
         self.0.shared.config()
     }
 
-    /// Reports whether what is below the circuit should be asked whether it is ready.
+    /// Reports whether calls pass without asking anybody.
     #[inline]
+    pub(crate) fn is_open_to_all(&self) -> bool {
+        self.0.shared.is_open_to_all()
+    }
+
+    /// Reports whether what is below the circuit should be asked whether it is ready.
     pub(crate) fn wants_readiness(&self) -> bool {
         self.0.shared.wants_readiness()
     }
@@ -248,16 +253,18 @@ impl Circuit {
         self.0.shared.would_admit().is_ok()
     }
 
-    /// [`Circuit::try_acquire`] for a call whose steps are all [guarded](Permit::guard); what `made` makes of its answer.
-    ///
-    /// A closure rather than a result, so that what is made of a plain permit is made in place.
+    /// Lets a call pass whose steps are all [guarded](Permit::guard), if the circuit is closed and the call is not timed.
     #[inline]
-    pub(crate) fn acquire_guarded<T>(&self, made: impl FnOnce(Result<Permit, Rejected>) -> T) -> T {
+    pub(crate) fn enter(&self) -> Option<Permit> {
         let stripe = self.stripe();
-        match stripe.enter() {
-            Some(stamp) => made(Ok(Permit::guarded(Arc::clone(stripe), stamp))),
-            None => made(stripe.look_closer().map(|stamp| Permit::guarded(Arc::clone(stripe), stamp))),
-        }
+        stripe.enter().map(|stamp| Permit::guarded(Arc::clone(stripe), stamp))
+    }
+
+    /// [`Circuit::try_acquire`] for such a call when [`Circuit::enter`] has said nothing.
+    #[cold]
+    pub(crate) fn look_closer(&self) -> Result<Permit, Rejected> {
+        let stripe = self.stripe();
+        stripe.look_closer().map(|stamp| Permit::guarded(Arc::clone(stripe), stamp))
     }
 
     /// The stripe of this thread.

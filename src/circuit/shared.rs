@@ -154,9 +154,14 @@ impl Shared {
         self.change(|machine| machine.admit(now))
     }
 
+    /// Reports whether calls pass without asking anybody.
+    #[inline]
+    pub(super) fn is_open_to_all(&self) -> bool {
+        self.word.load().passes()
+    }
+
     /// Reports whether a caller should ask what is below for its readiness: not while the circuit is open. Whether a probe is
     /// due is left to its call, so that the clock is read once for both.
-    #[inline]
     pub(super) fn wants_readiness(&self) -> bool {
         let word = self.word.load();
         word.passes() || !word.waits() && self.would_admit().is_ok()

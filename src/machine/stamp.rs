@@ -45,6 +45,11 @@ impl Stamp {
         Self { epoch, kind, started: now, lease: 0 }
     }
 
+    /// A second one of the same call, which only one of them may end.
+    pub(crate) fn double(&self) -> Self {
+        Self { ..*self }
+    }
+
     /// Reports whether this call is a probe, whose result decides over a half-open circuit.
     #[must_use]
     pub fn is_probe(&self) -> bool {

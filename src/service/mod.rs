@@ -69,7 +69,7 @@ use std::{
 
 use tower_service::Service;
 
-use crate::circuit::{Circuit, Waiter};
+use crate::circuit::{Circuit, Permit, Waiter};
 
 /// The error of a guarded service whose rejections are errors: boxed, as in tower.
 pub type BoxError = tower::BoxError;
@@ -128,30 +128,138 @@ impl<S, C, R> CircuitBreaker<S, Single<C, R>> {
 }
 
 impl<S, P> CircuitBreaker<S, P> {
+    /// Makes a call for which the inner service is ready.
+    #[inline]
+    fn call_ready<Req>(&mut self, request: Req) -> FutureOf<S, P, Req>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
+        // Decided here, not when readiness was asked for: that may be long ago.
+        match self.policy.circuit().enter() {
+            Some(permit) => self.start(permit, request),
+            None => self.call_closely(request),
+        }
+    }
+
+    #[inline(never)]
+    fn call_closely<Req>(&mut self, request: Req) -> FutureOf<S, P, Req>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
+        match self.policy.circuit().look_closer() {
+            Ok(permit) => self.start(permit, request),
+            Err(rejected) => ResponseFuture::rejected(self.policy.reject(request, rejected)),
+        }
+    }
+
+    #[inline]
+    fn start<Req>(&mut self, mut permit: Permit, request: Req) -> FutureOf<S, P, Req>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
+        self.readiness = Readiness::None;
+        let call = permit.guard(|| self.inner.call(request));
+        ResponseFuture::called(call, permit, self.policy.judge())
+    }
+
+    /// Makes or rejects a call for which the inner service has not been asked.
+    #[inline(never)]
+    fn call_unready<Req>(&mut self, request: Req) -> FutureOf<S, P, Req>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
+        self.readiness = Readiness::None;
+        if let Some(rejected) = self.policy.circuit().reject_early() {
+            return ResponseFuture::rejected(self.policy.reject(request, rejected));
+        }
+        // The circuit may have closed since it spared the inner service the question; then it is asked now.
+        if self.policy.circuit().passes() {
+            if let Poll::Ready(Err(error)) = self.poll_inner(&mut Context::from_waker(Waker::noop())) {
+                return ResponseFuture::rejected(Err(error));
+            }
+            if self.readiness != Readiness::Inner {
+                return self.not_ready(request);
+            }
+        }
+        self.call_ready(request)
+    }
+
     /// Asks the inner service for readiness; its error is a failure, and so is its panic.
     fn poll_inner<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ErrorOf<S, P, Req>>>
     where
         S: Service<Req>,
         P: Policy<Req, S::Response, S::Error>,
     {
-        let circuit = self.policy.circuit();
-        let Err(error) = ready!(circuit.guard(|| self.inner.poll_ready(cx))) else {
-            self.readiness = Readiness::Inner;
-            return Poll::Ready(Ok(()));
-        };
-        let judge = self.policy.judge();
-        // No permit, no record: the circuit listens to nobody now.
-        if let Ok(mut permit) = circuit.try_acquire() {
-            permit.record_unanswered(judge.classify(Err(&error)));
+        match ready!(self.policy.circuit().guard(|| self.inner.poll_ready(cx))) {
+            Ok(()) => {
+                self.readiness = Readiness::Inner;
+                Poll::Ready(Ok(()))
+            }
+            Err(error) => Poll::Ready(Err(self.readiness_failed(error))),
         }
-        Poll::Ready(Err(judge.map_err(error)))
     }
 
-    fn forget_waiter(&mut self) {
-        // Seldom there, and a look is cheaper than a write.
-        if self.waiter.is_some() {
-            self.waiter = None;
+    #[inline(never)]
+    fn readiness_failed<Req>(&self, error: S::Error) -> ErrorOf<S, P, Req>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
+        let judge = self.policy.judge();
+        // No permit, no record: the circuit listens to nobody now.
+        if let Ok(mut permit) = self.policy.circuit().try_acquire() {
+            permit.record_unanswered(judge.classify(Err(&error)));
         }
+        judge.map_err(error)
+    }
+
+    /// Readiness where it is not as simple as asking the inner service.
+    #[inline(never)]
+    fn poll_unready<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ErrorOf<S, P, Req>>>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
+        // The gate comes first: a dead dependency may never be ready, and what is below must not be reserved in vain.
+        if !self.policy.circuit().wants_readiness() {
+            return self.promise();
+        }
+        match self.poll_inner(cx) {
+            Poll::Ready(result) => {
+                self.waiter = None;
+                Poll::Ready(result)
+            }
+            Poll::Pending => self.wait(cx),
+        }
+    }
+
+    /// Waits for the inner service, unless the circuit opens meanwhile.
+    #[inline(never)]
+    fn wait<Req>(&mut self, cx: &Context<'_>) -> Poll<Result<(), ErrorOf<S, P, Req>>>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
+        // A probe does not wait: a dead dependency may never be ready, and nobody would be told.
+        if self.readiness == Readiness::None && !self.policy.circuit().is_probing() {
+            self.waiter.get_or_insert_with(|| self.policy.circuit().waiter()).register(cx);
+            // Looked at again after the registration, so that no opening is slept through.
+            if self.policy.circuit().wants_readiness() {
+                return Poll::Pending;
+            }
+        }
+        self.promise()
+    }
+
+    /// Promises that a call can be made, though the inner service has not said so.
+    fn promise<E>(&mut self) -> Poll<Result<(), E>> {
+        self.waiter = None;
+        self.readiness = Readiness::Outer;
+        Poll::Ready(Ok(()))
     }
 
     fn not_ready<Req>(&self, request: Req) -> FutureOf<S, P, Req>
@@ -182,56 +290,27 @@ where
     type Error = ErrorOf<S, P, Req>;
     type Future = FutureOf<S, P, Req>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         if self.readiness == Readiness::Inner {
             return Poll::Ready(Ok(()));
         }
-        // The gate comes first: a dead dependency may never be ready, and what is below must not be reserved in vain.
-        if self.policy.circuit().wants_readiness() {
-            if let Poll::Ready(result) = self.poll_inner(cx) {
-                self.forget_waiter();
-                return Poll::Ready(result);
-            }
-            // A probe does not wait: a dead dependency may never be ready, and nobody would be told.
-            if self.readiness == Readiness::None && !self.policy.circuit().is_probing() {
-                self.waiter.get_or_insert_with(|| self.policy.circuit().waiter()).register(cx);
-                // Looked at again after the registration, so that no opening is slept through.
-                if self.policy.circuit().wants_readiness() {
-                    return Poll::Pending;
-                }
-            }
+        if self.waiter.is_some() || !self.policy.circuit().is_open_to_all() {
+            return self.poll_unready(cx);
         }
-        self.forget_waiter();
-        self.readiness = Readiness::Outer;
-        Poll::Ready(Ok(()))
+        match self.policy.circuit().guard(|| self.inner.poll_ready(cx)) {
+            Poll::Ready(Ok(())) => {
+                self.readiness = Readiness::Inner;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.readiness_failed(error))),
+            Poll::Pending => self.wait(cx),
+        }
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        if self.readiness != Readiness::Inner {
-            self.readiness = Readiness::None;
-            if let Some(rejected) = self.policy.circuit().reject_early() {
-                return ResponseFuture::rejected(self.policy.reject(request, rejected));
-            }
-            // The circuit may have closed since it spared the inner service the question; then it is asked now.
-            if self.policy.circuit().passes() {
-                if let Poll::Ready(Err(error)) = self.poll_inner(&mut Context::from_waker(Waker::noop())) {
-                    return ResponseFuture::rejected(Err(error));
-                }
-                if self.readiness != Readiness::Inner {
-                    return self.not_ready(request);
-                }
-            }
-        }
-        // Decided here, not when readiness was asked for: that may be long ago.
-        let Self { inner, policy, readiness, .. } = self;
-        policy.circuit().acquire_guarded(|permit| match permit {
-            Ok(mut permit) => {
-                *readiness = Readiness::None;
-                let call = permit.guard(|| inner.call(request));
-                ResponseFuture::called(call, permit, policy.judge())
-            }
-            Err(rejected) => ResponseFuture::rejected(policy.reject(request, rejected)),
-        })
+        if self.readiness == Readiness::Inner { self.call_ready(request) } else { self.call_unready(request) }
     }
 }
 
