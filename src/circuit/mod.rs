@@ -241,11 +241,19 @@ impl Circuit {
         self.0.shared.wants_readiness()
     }
 
+    /// Reports whether the circuit is open, and a probe may be due or not.
+    #[inline]
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.0.shared.is_waiting()
+    }
+
     /// Rejects a call while the circuit is open and no probe is due, before anything else is asked.
     #[inline]
     pub(crate) fn reject_early(&self) -> Option<Rejected> {
         let stripe = self.stripe();
-        self.0.shared.reject_early(stripe).map(|rejection| stripe.rejected(rejection))
+        let wait = self.0.shared.reject_early()?;
+        stripe.count_rejected();
+        Some(stripe.rejected(Rejection { state: State::Open, reason: RejectReason::Open, retry_after: Some(wait) }))
     }
 
     /// Reports whether [`Circuit::check`] would say yes.

@@ -145,8 +145,13 @@ impl Shared {
     pub(super) fn admit(&self, stripe: &Stripe) -> Result<Stamp, Rejection> {
         let word = self.word.load();
         match word.lane() {
-            // The machine counts what it rejects; this it does not see.
-            Lane::Wait => self.wait().inspect_err(|_| stripe.count_rejected())?,
+            Lane::Wait => {
+                if let Some(wait) = self.reject_early() {
+                    // The machine counts what it rejects; this it does not see.
+                    stripe.count_rejected();
+                    return Err(open_for(wait));
+                }
+            }
             Lane::Pass => return Ok(Stamp::untimed(word.epoch(), Kind::Uncounted)),
             Lane::Ask | Lane::Count => {}
         }
@@ -160,6 +165,12 @@ impl Shared {
         self.word.load().passes()
     }
 
+    /// Reports whether the circuit is open, and a probe may be due or not.
+    #[inline]
+    pub(super) fn is_waiting(&self) -> bool {
+        self.word.load().waits()
+    }
+
     /// Reports whether a caller should ask what is below for its readiness: not while the circuit is open. Whether a probe is
     /// due is left to its call, so that the clock is read once for both.
     pub(super) fn wants_readiness(&self) -> bool {
@@ -167,17 +178,15 @@ impl Shared {
         word.passes() || !word.waits() && self.would_admit().is_ok()
     }
 
-    /// Rejects a call while the circuit is open and no probe is due; none if it may pass, or the phases must be asked.
+    /// How long an open circuit is still to be left alone; none if it is not open, or a probe may be due.
     #[inline]
-    pub(super) fn reject_early(&self, stripe: &Stripe) -> Option<Rejection> {
-        if !self.word.load().waits() {
+    pub(super) fn reject_early(&self) -> Option<Duration> {
+        if !self.is_waiting() {
             return None;
         }
-        let rejection = self.wait().err();
-        if rejection.is_some() {
-            stripe.count_rejected();
-        }
-        rejection
+        let (reading, due) = (CoarseClock::reading(), self.coarsely_due.load(Ordering::Relaxed));
+        // At the most: whoever comes back when told to must not be told to wait again.
+        if reading < due { Some(CoarseClock::wait(due, reading)) } else { self.wait() }
     }
 
     /// Answers as [`Shared::admit`] would, without admitting a call. Transitions that are due are made.
@@ -190,26 +199,15 @@ impl Shared {
                 let now = self.clock.now();
                 self.change(|machine| machine.change(now, |core| core.look(now)))
             }
-            Lane::Wait => self.wait(),
+            Lane::Wait => self.reject_early().map_or(Ok(()), |wait| Err(open_for(wait))),
         }
     }
 
-    /// Rejects a call while the circuit is open and no probe is due, without the lock.
-    fn wait(&self) -> Result<(), Rejection> {
-        let reading = CoarseClock::reading();
-        let due = self.coarsely_due.load(Ordering::Relaxed);
-        if reading < due {
-            // So much longer it is at the most: whoever comes back when told to must not be told to wait again.
-            return Err(open_for(CoarseClock::wait(due, reading) + COARSENESS));
-        }
-        self.wait_exactly()
-    }
-
-    /// Near the end only the exact time will do.
+    /// How long it is until the next probe, exactly; none if one is due.
     #[inline(never)]
-    fn wait_exactly(&self) -> Result<(), Rejection> {
+    fn wait(&self) -> Option<Duration> {
         let (now, next_probe) = (self.clock.now(), self.word.next_probe());
-        if now >= next_probe { Ok(()) } else { Err(open_for(next_probe.since(now))) }
+        (now < next_probe).then(|| next_probe.since(now))
     }
 
     /// Takes the end of a call that the machine must know of.

@@ -173,9 +173,18 @@ impl<S, P> CircuitBreaker<S, P> {
         P: Policy<Req, S::Response, S::Error>,
     {
         self.readiness = Readiness::None;
-        if let Some(rejected) = self.policy.circuit().reject_early() {
-            return ResponseFuture::rejected(self.policy.reject(request, rejected));
+        match self.policy.circuit().reject_early() {
+            Some(rejected) => ResponseFuture::rejected(self.policy.reject(request, rejected)),
+            None => self.call_late(request),
         }
+    }
+
+    #[inline(never)]
+    fn call_late<Req>(&mut self, request: Req) -> FutureOf<S, P, Req>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
         // The circuit may have closed since it spared the inner service the question; then it is asked now.
         if self.policy.circuit().passes() {
             if let Poll::Ready(Err(error)) = self.poll_inner(&mut Context::from_waker(Waker::noop())) {
@@ -225,6 +234,19 @@ impl<S, P> CircuitBreaker<S, P> {
         P: Policy<Req, S::Response, S::Error>,
     {
         // The gate comes first: a dead dependency may never be ready, and what is below must not be reserved in vain.
+        if self.waiter.is_none() && self.policy.circuit().is_waiting() {
+            self.readiness = Readiness::Outer;
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_asking(cx)
+    }
+
+    #[inline(never)]
+    fn poll_asking<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ErrorOf<S, P, Req>>>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
         if !self.policy.circuit().wants_readiness() {
             return self.promise();
         }
