@@ -14,7 +14,7 @@ pub(crate) const COARSENESS: Duration = Duration::from_millis(40);
 const TICK: Duration = Duration::from_millis(20);
 
 /// As [`COARSENESS`].
-const SLACK: coarsetime::Duration = coarsetime::Duration::from_millis(40);
+const SLACK: coarsetime::Duration = coarsetime::Duration::new(0, 40_000_000);
 
 /// The system's coarse clock, with the origin of a [`SystemClock`](super::SystemClock).
 #[derive(Clone, Copy, Debug)]
