@@ -59,19 +59,20 @@ fn a_result_that_races_a_trip_counts_once_or_is_late() {
     }
 }
 
-/// The success passes at the gate, or is told behind the lock that it is late; a retry must not count it twice.
+/// The success passes at the gate, or is told behind the lock that it is late; never both.
 #[test]
-fn a_success_before_the_trip_ends_the_run_and_one_after_it_does_not() {
+fn a_success_that_races_the_last_failure_of_a_run_ends_it_or_comes_too_late() {
     two_threads(|| {
         let world = World::new(run_of(2));
         world.record(failure(), 1);
         let (success, fails) = (world.acquire(), world.acquire());
         at_once([steps(|| success.record(Outcome::Success)), steps(|| fails.record(failure()))]);
         let ledger = world.ledger_of(3);
-        let opened = world.went_to() == [State::Open];
-        // If it opened, the success came too late to end the run, but not too late for the ledger if it was not yet open.
-        assert_eq!(ledger.late, u64::from(opened), "{ledger:?}");
-        assert_eq!(ledger.succeeded, u64::from(!opened), "{ledger:?}");
+        // One that comes too late to end the run may still come early enough for the ledger.
+        assert_eq!(ledger.succeeded + ledger.late, 1, "{ledger:?}");
+        if world.went_to().is_empty() {
+            assert_eq!(ledger.succeeded, 1, "{ledger:?}");
+        }
     });
 }
 
@@ -103,13 +104,13 @@ fn a_thread_that_is_new_while_the_circuit_trips_leaves_no_gate_open() {
         at_once([
             steps(move || {
                 count.fetch_add(new.call(Outcome::Success), Ordering::Relaxed);
-                if open.load(loom::sync::atomic::Ordering::Acquire) {
+                if open.load(Ordering::Acquire) {
                     assert!(new.circuit.try_acquire().is_err(), "the trip came before this call");
                 }
             }),
             steps(move || {
                 trips.record(failure());
-                opened.store(true, loom::sync::atomic::Ordering::Release);
+                opened.store(true, Ordering::Release);
             }),
         ]);
         assert_eq!(world.went_to(), [State::Open]);
@@ -220,14 +221,14 @@ fn a_bucket_that_begins_while_the_circuit_trips_leaves_it_open() {
 /// What has left the window does not come back with a late fold.
 #[test]
 fn a_success_of_an_old_bucket_leaves_with_it() {
-    three_threads(|| {
+    two_threads(|| {
         let world = before_a_turn();
-        let permits = [(); 3].map(|()| world.acquire());
+        let permits = [(); 2].map(|()| world.acquire());
         world.time.advance(2 * SECOND);
         at_once(permits.map(|permit| steps(move || permit.record(Outcome::Success))));
         world.time.advance(20 * SECOND);
         world.record(Outcome::Success, 1);
-        assert_eq!(world.ledger_of(5).succeeded, 5);
+        assert_eq!(world.ledger_of(4).succeeded, 4);
         assert_eq!(world.circuit.snapshot().window.calls, 1);
     });
 }

@@ -150,5 +150,11 @@ fn check(preemption_bound: Option<usize>, model: impl Fn() + Send + Sync + 'stat
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = preemption_bound;
     builder.max_branches = 20_000;
-    builder.check(model);
+    let runs = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&runs);
+    builder.check(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    println!("{} orders", runs.load(Ordering::Relaxed));
 }
