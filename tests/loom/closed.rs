@@ -10,12 +10,12 @@ use tower_breaker::{
     config::{FailureRate, Window},
 };
 
-use crate::support::{SECOND, World, at_once, failure, run_of, steps, three_threads, tripping, two_threads};
+use crate::support::{SECOND, World, at_once, bounded, failure, in_full, run_of, steps, tripping};
 
 /// Peers: A14. Property P5.
 #[test]
 fn two_that_trip_make_one_transition_and_one_event() {
-    two_threads(|| {
+    in_full(|| {
         let world = World::new(run_of(2));
         world.record(failure(), 1);
         let (a, b) = (world.acquire(), world.acquire());
@@ -29,7 +29,7 @@ fn two_that_trip_make_one_transition_and_one_event() {
 
 #[test]
 fn three_that_trip_make_one_transition_and_one_event() {
-    three_threads(|| {
+    bounded(|| {
         let world = World::new(run_of(2));
         let permits = [(); 3].map(|()| world.acquire());
         at_once(permits.map(|permit| steps(move || permit.record(failure()))));
@@ -43,7 +43,7 @@ fn three_that_trip_make_one_transition_and_one_event() {
 #[test]
 fn a_result_that_races_a_trip_counts_once_or_is_late() {
     for outcome in [Some(Outcome::Success), Some(Outcome::Ignored), Some(failure()), None] {
-        two_threads(move || {
+        in_full(move || {
             let world = World::new(run_of(1));
             let (racing, trips) = (world.acquire(), world.acquire());
             at_once([
@@ -62,7 +62,7 @@ fn a_result_that_races_a_trip_counts_once_or_is_late() {
 /// The success passes at the gate, or is told behind the lock that it is late; never both.
 #[test]
 fn a_success_that_races_the_last_failure_of_a_run_ends_it_or_comes_too_late() {
-    two_threads(|| {
+    in_full(|| {
         let world = World::new(run_of(2));
         world.record(failure(), 1);
         let (success, fails) = (world.acquire(), world.acquire());
@@ -78,7 +78,7 @@ fn a_success_that_races_the_last_failure_of_a_run_ends_it_or_comes_too_late() {
 
 #[test]
 fn successes_of_two_threads_at_one_gate_all_count() {
-    three_threads(|| {
+    bounded(|| {
         let world = World::new(run_of(2));
         let (a, b) = (world.acquire(), world.acquire());
         let reader = world.clone();
@@ -95,7 +95,7 @@ fn successes_of_two_threads_at_one_gate_all_count() {
 /// A stripe is added under the lock, so that it cannot miss the closing of the gates.
 #[test]
 fn a_thread_that_is_new_while_the_circuit_trips_leaves_no_gate_open() {
-    two_threads(|| {
+    in_full(|| {
         let world = World::new(run_of(1));
         let trips = world.acquire();
         let (new, open) = (world.clone(), Arc::new(loom::sync::atomic::AtomicBool::new(false)));
@@ -120,7 +120,7 @@ fn a_thread_that_is_new_while_the_circuit_trips_leaves_no_gate_open() {
 
 #[test]
 fn two_threads_that_are_new_while_the_circuit_trips_count_once_each() {
-    three_threads(|| {
+    bounded(|| {
         let world = World::new(run_of(1));
         let trips = world.acquire();
         let admitted = Arc::new(AtomicU64::new(1));
@@ -137,7 +137,7 @@ fn two_threads_that_are_new_while_the_circuit_trips_count_once_each() {
 /// Under loom a gate is full after 128 successes and is folded back from 64 on.
 #[test]
 fn a_full_gate_loses_no_success_and_leaves_its_phase_alone() {
-    two_threads(|| {
+    in_full(|| {
         let world = World::new(run_of(2));
         world.record(Outcome::Success, 126);
         let [a, b, c] = [(); 3].map(|()| world.acquire());
@@ -157,7 +157,7 @@ fn a_full_gate_loses_no_success_and_leaves_its_phase_alone() {
 
 #[test]
 fn a_fold_of_a_half_full_gate_races_a_success() {
-    two_threads(|| {
+    in_full(|| {
         let world = World::new(run_of(3));
         world.record(Outcome::Success, 70);
         let (success, fails) = (world.acquire(), world.acquire());
@@ -181,7 +181,7 @@ fn before_a_turn() -> World {
 
 #[test]
 fn two_successes_that_begin_a_bucket_both_count() {
-    two_threads(|| {
+    in_full(|| {
         let world = before_a_turn();
         let (a, b) = (world.acquire(), world.acquire());
         world.time.advance(2 * SECOND);
@@ -193,7 +193,7 @@ fn two_successes_that_begin_a_bucket_both_count() {
 
 #[test]
 fn a_success_that_begins_a_bucket_and_a_failure_both_count() {
-    two_threads(|| {
+    in_full(|| {
         let world = before_a_turn();
         let (a, b) = (world.acquire(), world.acquire());
         world.time.advance(2 * SECOND);
@@ -207,7 +207,7 @@ fn a_success_that_begins_a_bucket_and_a_failure_both_count() {
 /// The bucket turns while the circuit trips: the gate that a turn opens must be that of the phase, if any.
 #[test]
 fn a_bucket_that_begins_while_the_circuit_trips_leaves_it_open() {
-    two_threads(|| {
+    in_full(|| {
         let world = before_a_turn();
         let (a, b) = (world.acquire(), world.acquire());
         world.time.advance(2 * SECOND);
@@ -218,10 +218,29 @@ fn a_bucket_that_begins_while_the_circuit_trips_leaves_it_open() {
     });
 }
 
+/// The bit that asks for a sample stands in the word that counts.
+#[test]
+fn a_call_that_takes_the_sample_loses_no_success_of_another() {
+    in_full(|| {
+        let world = before_a_turn();
+        let (a, b) = (world.acquire(), world.acquire());
+        world.time.advance(2 * SECOND);
+        // A new bucket asks for a sample.
+        b.record(Outcome::Success);
+        let takes = world.clone();
+        at_once([
+            steps(|| a.record(Outcome::Success)),
+            // On the thread whose gate it is.
+            steps(move || takes.acquire().record(Outcome::Success)),
+        ]);
+        assert_eq!(world.ledger_of(4).succeeded, 4);
+    });
+}
+
 /// What has left the window does not come back with a late fold.
 #[test]
 fn a_success_of_an_old_bucket_leaves_with_it() {
-    two_threads(|| {
+    in_full(|| {
         let world = before_a_turn();
         let permits = [(); 2].map(|()| world.acquire());
         world.time.advance(2 * SECOND);

@@ -7,7 +7,7 @@ use std::sync::{
 
 use tower_breaker::{Config, Outcome, Permit, State, config::HalfOpen};
 
-use crate::support::{SECOND, World, at_once, failure, run_of, steps, three_threads, two_threads};
+use crate::support::{SECOND, World, at_once, bounded, failure, in_full, run_of, steps};
 
 /// Half-open with so many probes at once; it takes more successes than a model makes to close it.
 fn probing(probes: u32) -> Config {
@@ -45,7 +45,7 @@ impl Live {
 #[test]
 fn of_three_that_come_when_the_wait_is_over_no_more_pass_than_allowed() {
     for allowed in [1, 2] {
-        three_threads(move || {
+        bounded(move || {
             let world = before_the_probe(probing(allowed));
             let (live, kept) = (Arc::new(Live::default()), Arc::new(std::sync::Mutex::new(Vec::new())));
             let comes = || {
@@ -68,14 +68,18 @@ fn of_three_that_come_when_the_wait_is_over_no_more_pass_than_allowed() {
 #[test]
 fn probes_that_come_and_go_are_never_more_at_once_than_allowed() {
     for allowed in [1, 2] {
-        three_threads(move || {
+        bounded(move || {
             let world = before_the_probe(probing(allowed));
             let live = Arc::new(Live::default());
             let comes = |end: fn(Permit)| {
                 let (world, live) = (world.clone(), Arc::clone(&live));
                 steps(move || live.probe(&world, end))
             };
-            at_once([comes(drop), comes(|probe| probe.record(Outcome::Ignored)), comes(|p| p.record(Outcome::Success))]);
+            at_once([
+                comes(drop),
+                comes(|probe| probe.record(Outcome::Ignored)),
+                comes(|p| p.record(Outcome::Success)),
+            ]);
             assert!((1..=allowed).contains(&live.most()));
             let probes: Vec<_> = (0..5).filter_map(|_| world.circuit.try_acquire().ok()).collect();
             assert_eq!(probes.len(), allowed as usize, "each slot is there once");
@@ -85,7 +89,7 @@ fn probes_that_come_and_go_are_never_more_at_once_than_allowed() {
 
 #[test]
 fn a_dropped_probe_frees_its_slot_for_whoever_asks_meanwhile_or_next() {
-    two_threads(|| {
+    in_full(|| {
         let world = before_the_probe(probing(1));
         let (probe, asks) = (world.acquire(), world.clone());
         let got = Arc::new(std::sync::Mutex::new(None));
@@ -98,7 +102,7 @@ fn a_dropped_probe_frees_its_slot_for_whoever_asks_meanwhile_or_next() {
         assert_eq!(world.circuit.try_acquire().is_ok(), got.is_none(), "there is one slot, and it is there");
         drop(got.take());
         assert!(world.circuit.try_acquire().is_ok());
-        let ledger = world.ledger_of(3);
+        let ledger = world.ledger_of(4);
         assert_eq!((ledger.cancelled, ledger.rejected), (3, 1));
     });
 }
@@ -106,7 +110,7 @@ fn a_dropped_probe_frees_its_slot_for_whoever_asks_meanwhile_or_next() {
 /// Property P8.
 #[test]
 fn a_probe_of_an_earlier_half_open_that_is_dropped_frees_no_slot_of_this_one() {
-    two_threads(|| {
+    in_full(|| {
         let world = before_the_probe(probing(2));
         let (old, fails) = (world.acquire(), world.acquire());
         fails.record(failure());
@@ -128,7 +132,7 @@ fn a_probe_of_an_earlier_half_open_that_is_dropped_frees_no_slot_of_this_one() {
 #[test]
 fn a_result_that_races_the_end_of_its_lease_decides_or_leaves_its_slot_to_the_next() {
     for outcome in [Outcome::Success, failure()] {
-        two_threads(move || {
+        in_full(move || {
             let lease = HalfOpen::new().probe_timeout(SECOND);
             let world = before_the_probe(run_of(1).half_open(lease));
             let (probe, asks) = (world.acquire(), world.clone());
@@ -164,7 +168,7 @@ fn a_result_that_races_the_end_of_its_lease_decides_or_leaves_its_slot_to_the_ne
 #[test]
 fn two_probes_that_end_at_once_make_one_verdict() {
     for (a, b) in [(Outcome::Success, Outcome::Success), (Outcome::Success, failure()), (failure(), failure())] {
-        two_threads(move || {
+        in_full(move || {
             let half_open = HalfOpen::new().max_concurrent_probes(2).success_threshold(2);
             let world = before_the_probe(run_of(1).half_open(half_open));
             let (first, second) = (world.acquire(), world.acquire());
@@ -179,7 +183,7 @@ fn two_probes_that_end_at_once_make_one_verdict() {
 /// Peers: A13. Property P7.
 #[test]
 fn a_failure_of_the_closed_era_says_nothing_about_a_probe() {
-    two_threads(|| {
+    in_full(|| {
         let world = World::new(run_of(1));
         let old = world.acquire();
         world.trip();

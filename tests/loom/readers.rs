@@ -10,12 +10,12 @@ use std::{
 
 use tower_breaker::{Circuit, Outcome, State, machine::Event};
 
-use crate::support::{SECOND, Time, World, at_once, failure, run_of, steps, three_threads, two_threads};
+use crate::support::{SECOND, Time, World, at_once, bounded, failure, in_full, run_of, steps};
 
 /// Property P63.
 #[test]
 fn a_snapshot_is_of_one_instant() {
-    three_threads(|| {
+    bounded(|| {
         let world = World::new(run_of(2));
         world.record(failure(), 1);
         let (success, fails, reader) = (world.acquire(), world.acquire(), world.clone());
@@ -46,7 +46,7 @@ fn a_snapshot_is_of_one_instant() {
 /// The numbers of a later snapshot are never smaller.
 #[test]
 fn two_looks_of_one_reader_never_go_back() {
-    two_threads(|| {
+    in_full(|| {
         let world = World::new(run_of(1));
         let (success, fails, reader) = (world.acquire(), world.acquire(), world.clone());
         at_once([
@@ -66,7 +66,7 @@ fn two_looks_of_one_reader_never_go_back() {
 
 #[test]
 fn a_check_agrees_with_the_state_before_or_after_a_trip() {
-    two_threads(|| {
+    in_full(|| {
         let world = World::new(run_of(1));
         let (fails, looks) = (world.acquire(), world.clone());
         at_once([
@@ -97,7 +97,7 @@ fn observed(observer: impl Fn(&Circuit, &Event) + Send + Sync + 'static) -> Circ
 /// Property P6. An observer that looks finds the phase that it is told of, or a later one.
 #[test]
 fn an_event_is_told_after_it_can_be_seen_and_in_order() {
-    two_threads(|| {
+    in_full(|| {
         let told = Arc::new(Mutex::new(Vec::new()));
         let tells = Arc::clone(&told);
         let circuit = observed(move |circuit, event| {
@@ -124,7 +124,7 @@ loom::thread_local! {
 /// Properties P61 and P64: the observer blocks until another thread has done all that can be done with a circuit.
 #[test]
 fn an_observer_that_blocks_holds_up_nobody() {
-    two_threads(|| {
+    bounded(|| {
         let (go, told) = (Arc::new(loom::sync::Notify::new()), Arc::new(AtomicU64::new(0)));
         let (waits, counts) = (Arc::clone(&go), Arc::clone(&told));
         let circuit = observed(move |_, _| {
@@ -158,7 +158,7 @@ fn an_observer_that_blocks_holds_up_nobody() {
 
 #[test]
 fn an_observer_may_change_the_circuit_that_others_use() {
-    two_threads(|| {
+    in_full(|| {
         let circuit = observed(|circuit, event| {
             if matches!(event, Event::Transition(transition) if transition.to == State::Open) {
                 circuit.reset();

@@ -10,7 +10,7 @@ use tower_breaker::{
     config::{Ramp, Recovery, RecoveryWindow},
 };
 
-use crate::support::{SECOND, World, at_once, failure, run_of, steps, three_threads, two_threads};
+use crate::support::{SECOND, World, at_once, bounded, failure, in_full, run_of, steps};
 
 fn recovering(recovery: Recovery) -> Config {
     run_of(1).recovery(recovery).initial_state(State::Recovering)
@@ -28,7 +28,7 @@ fn window(tolerance: u32) -> Config {
 #[test]
 fn two_failures_end_a_ramp_once() {
     for tolerance in [1, 2] {
-        two_threads(move || {
+        in_full(move || {
             let world = World::new(ramp(tolerance));
             let a = world.acquire();
             assert!(world.circuit.try_acquire().is_err(), "every second call passes");
@@ -43,7 +43,7 @@ fn two_failures_end_a_ramp_once() {
 
 #[test]
 fn a_failure_that_races_the_end_of_a_ramp_opens_it_or_is_late() {
-    two_threads(|| {
+    in_full(|| {
         let world = World::new(ramp(1));
         let (fails, comes) = (world.acquire(), world.clone());
         let late_comer = Arc::new(Mutex::new(None));
@@ -70,7 +70,7 @@ fn a_failure_that_races_the_end_of_a_ramp_opens_it_or_is_late() {
 #[test]
 fn two_failures_end_a_recovery_window_once() {
     for tolerance in [1, 2] {
-        two_threads(move || {
+        in_full(move || {
             let world = World::new(window(tolerance));
             let (a, b) = (world.acquire(), world.acquire());
             at_once([steps(|| a.record(failure())), steps(|| b.record(failure()))]);
@@ -83,7 +83,7 @@ fn two_failures_end_a_recovery_window_once() {
 
 #[test]
 fn a_failure_in_a_recovery_window_shrinks_it_whatever_comes_and_goes_meanwhile() {
-    three_threads(|| {
+    bounded(|| {
         let world = World::new(window(5));
         let (fails, drops, comes) = (world.acquire(), world.acquire(), world.clone());
         let (kept, refused) = (Arc::new(Mutex::new(None)), Arc::new(AtomicU32::new(0)));
@@ -108,7 +108,7 @@ fn a_failure_in_a_recovery_window_shrinks_it_whatever_comes_and_goes_meanwhile()
 
 #[test]
 fn of_three_that_come_two_pass_a_new_recovery_window() {
-    three_threads(|| {
+    bounded(|| {
         let world = World::new(window(5));
         let permits = Arc::new(Mutex::new(Vec::new()));
         let comes = || {

@@ -136,13 +136,13 @@ pub(crate) fn at_once<const N: usize>(all: [Steps; N]) {
     others.into_iter().for_each(|other| other.join().expect("it does not panic"));
 }
 
-/// Tries every order of two threads.
-pub(crate) fn two_threads(model: impl Fn() + Send + Sync + 'static) {
+/// Tries every order; for two threads.
+pub(crate) fn in_full(model: impl Fn() + Send + Sync + 'static) {
     check(None, model);
 }
 
-/// Tries every order of three threads with at most three preemptions.
-pub(crate) fn three_threads(model: impl Fn() + Send + Sync + 'static) {
+/// Tries every order with at most three preemptions; for three threads, or two that do much.
+pub(crate) fn bounded(model: impl Fn() + Send + Sync + 'static) {
     check(Some(3), model);
 }
 

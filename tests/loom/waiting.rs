@@ -14,7 +14,7 @@ use std::{
 use tower::{Layer, Service};
 use tower_breaker::{Circuit, CircuitBreakerLayer, Outcome, State, classify::ErrorsAsFailures, config::HalfOpen};
 
-use crate::support::{SECOND, World, at_once, run_of, steps, tripping, two_threads};
+use crate::support::{SECOND, World, at_once, in_full, run_of, steps, tripping};
 
 #[derive(Default)]
 struct Woken(AtomicBool);
@@ -43,7 +43,7 @@ fn waits_while(world: &World, change: impl FnOnce() + Send + 'static) {
 #[test]
 fn whoever_waits_is_woken_by_an_operator() {
     for change in [Circuit::auto, Circuit::force_closed, Circuit::disable, Circuit::metrics_only] {
-        two_threads(move || {
+        in_full(move || {
             let world = World::new(run_of(1));
             world.circuit.force_open();
             let operator = world.circuit.clone();
@@ -54,7 +54,7 @@ fn whoever_waits_is_woken_by_an_operator() {
 
 #[test]
 fn whoever_waits_is_woken_by_a_reset() {
-    two_threads(|| {
+    in_full(|| {
         let world = World::new(run_of(1));
         world.trip();
         let operator = world.circuit.clone();
@@ -65,7 +65,7 @@ fn whoever_waits_is_woken_by_a_reset() {
 #[test]
 fn whoever_waits_for_a_slot_is_woken_when_a_probe_ends() {
     for outcome in [None, Some(Outcome::Ignored), Some(Outcome::Success)] {
-        two_threads(move || {
+        in_full(move || {
             let world = World::new(run_of(1).half_open(HalfOpen::new().ignored_as_alive(0)));
             world.trip();
             world.time.advance(SECOND);
@@ -98,7 +98,7 @@ impl Service<()> for Busy {
 /// A caller that waits for a busy service is let go when the circuit opens.
 #[test]
 fn whoever_waits_for_a_busy_service_is_woken_by_the_opening() {
-    two_threads(|| {
+    in_full(|| {
         let world = World::new(run_of(1));
         let trips = world.acquire();
         let layer = CircuitBreakerLayer::with_classifier(world.circuit.clone(), ErrorsAsFailures::new());
@@ -118,7 +118,7 @@ fn whoever_waits_for_a_busy_service_is_woken_by_the_opening() {
 
 #[test]
 fn one_who_gives_up_takes_nobody_elses_wake_up_away() {
-    two_threads(|| {
+    in_full(|| {
         let world = World::new(run_of(1));
         world.circuit.force_open();
         let (other, operator) = (world.clone(), world.circuit.clone());
