@@ -85,8 +85,8 @@ fn a_mode_that_is_set_while_a_probe_succeeds_holds() {
 /// The gates are closed for one and opened for the other.
 #[test]
 fn of_two_modes_that_are_set_at_once_one_holds() {
-    for (a, set_a) in MODES {
-        for (b, set_b) in MODES {
+    for (number, (a, set_a)) in MODES.into_iter().enumerate() {
+        for (b, set_b) in MODES.into_iter().skip(number + 1) {
             in_full(move || {
                 let world = World::new(run_of(1));
                 let (first, second) = (world.clone(), world.clone());
