@@ -11,6 +11,7 @@
 #![cfg(tower_breaker_loom)]
 
 mod closed;
+mod observers;
 mod operator;
 mod probes;
 mod readers;
