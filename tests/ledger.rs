@@ -28,9 +28,10 @@ use tower_breaker::{
 };
 
 const THREADS: u64 = 2;
+const ROUNDS: [Round; 5] = [Round::Storm, Round::Calm, Round::Resets, Round::Storm, Round::Probes];
 /// Calls of one thread in one round.
 const ROUND: u64 = 50_000;
-const PROBES: u32 = 3;
+const PROBES: u32 = 1;
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -112,8 +113,15 @@ enum Round {
     Calm,
     /// It stays half-open.
     Probes,
+    /// It stays closed, but is reset all the time: each reset closes the gates and opens them.
+    Resets,
     /// It opens and closes at random, and operators meddle.
     Storm,
+}
+
+/// Whether no phase ends, so that no call is late.
+fn is_steady(round: Round) -> bool {
+    matches!(round, Round::Calm | Round::Probes)
 }
 
 /// What all threads share.
@@ -130,7 +138,7 @@ fn settings(round: Round, which: u64) -> Config {
     let base = if which % 2 == 0 { base } else { base.without_failure_rate() };
     let probes = HalfOpen::new().max_concurrent_probes(PROBES).probe_timeout(HOUR).max_wait(HOUR);
     match round {
-        Round::Calm => base,
+        Round::Calm | Round::Resets => base,
         Round::Probes => base.half_open(probes.success_threshold(10_000).ignored_as_alive(0)),
         Round::Storm => {
             base.evidence(Evidence::new()).half_open(probes.success_threshold(2)).recovery(match which % 3 {
@@ -175,16 +183,23 @@ fn meddle(world: &World, which: u64) {
 
 fn calls(world: &World, round: Round, seed: u64) -> Seen {
     let (mut seen, mut random) = (Seen::default(), Random(seed));
+    let mut held: Option<Permit> = None;
     for _ in 0..ROUND {
         match world.circuit.try_acquire() {
-            Err(_) => seen.rejected += 1,
+            Err(_) => {
+                seen.rejected += 1;
+                // A probe is held until the thread that has it is refused another.
+                for probe in held.take() {
+                    world.probes.fetch_sub(1, Ordering::SeqCst);
+                    seen.end(probe, outcome(round, &mut random));
+                }
+            }
             Ok(permit) => {
                 seen.admitted += 1;
                 if round == Round::Probes {
                     assert!(permit.is_probe());
                     assert!(world.probes.fetch_add(1, Ordering::SeqCst) < PROBES, "one too many");
-                    world.probes.fetch_sub(1, Ordering::SeqCst);
-                    seen.end(permit, outcome(round, &mut random));
+                    held = Some(permit);
                 } else if random.below(32) == 0 {
                     let mut under_way = world.under_way.lock().expect("no panic under it");
                     under_way.push(permit);
@@ -199,9 +214,18 @@ fn calls(world: &World, round: Round, seed: u64) -> Seen {
         if random.below(64) == 0 {
             world.time.advance(if round == Round::Probes { Duration::ZERO } else { 5 * MS });
         }
-        if round == Round::Storm && random.below(2_048) == 0 {
-            meddle(world, random.below(16));
+        match round {
+            Round::Storm if random.below(2_048) == 0 => meddle(world, random.below(16)),
+            Round::Resets if random.below(32) == 0 => world.circuit.reset(),
+            Round::Calm | Round::Probes if random.below(1_024) == 0 => {
+                assert!(world.circuit.snapshot().in_flight <= PROBES);
+            }
+            _ => {}
         }
+    }
+    for probe in held {
+        world.probes.fetch_sub(1, Ordering::SeqCst);
+        seen.end(probe, None);
     }
     seen
 }
@@ -243,10 +267,10 @@ fn not_one_of_the_calls_of_two_threads_is_lost() {
     let world = World { circuit, time, under_way: Mutex::default(), probes: AtomicU32::new(0) };
     let (mut seen, mut last) = (Seen::default(), Ledger::default());
     for number in 0..calls_in_all.div_ceil(THREADS * ROUND) {
-        let round = [Round::Storm, Round::Calm, Round::Storm, Round::Calm, Round::Probes][number as usize % 5];
+        let round = ROUNDS[number as usize % ROUNDS.len()];
         prepare(&world, round, number, &mut seen);
         // Those of earlier rounds have ended before a round in which nothing is late.
-        if round != Round::Storm {
+        if is_steady(round) {
             let old = std::mem::take(&mut *world.under_way.lock().expect("no panic under it"));
             old.into_iter().for_each(|permit| seen.end(permit, Some(Outcome::Ignored)));
         }
@@ -259,8 +283,8 @@ fn not_one_of_the_calls_of_two_threads_is_lost() {
         });
         let snapshot = world.circuit.snapshot();
         let in_flight = world.under_way.lock().expect("no panic under it").len() as u64;
-        compare(seen, &snapshot.ledger, in_flight, before.1.late, round != Round::Storm);
-        if round != Round::Storm {
+        compare(seen, &snapshot.ledger, in_flight, before.1.late, is_steady(round));
+        if is_steady(round) {
             let line = |now: u64, then: u64| now - then;
             let (then, counted) = (before.0, &snapshot.ledger);
             assert_eq!(line(seen.succeeded, then.succeeded), line(counted.succeeded, before.1.succeeded));

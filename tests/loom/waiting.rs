@@ -78,6 +78,22 @@ fn whoever_waits_for_a_slot_is_woken_when_a_probe_ends() {
     }
 }
 
+/// Other settings are no event, and an end of a mode that had none is not either.
+#[test]
+fn whoever_waits_is_woken_by_what_is_no_event() {
+    in_full(|| {
+        let one = HalfOpen::new().success_threshold(3);
+        let world = World::new(run_of(1).half_open(one));
+        world.trip();
+        world.time.advance(SECOND);
+        let probe = world.acquire();
+        let operator = world.circuit.clone();
+        let two = run_of(1).half_open(one.max_concurrent_probes(2));
+        waits_while(&world, move || operator.reconfigure(two).expect("within bounds"));
+        drop(probe);
+    });
+}
+
 /// A service that is never ready.
 struct Busy;
 
