@@ -69,8 +69,8 @@ fn circuit(config: Config) -> (Circuit, Time, Told) {
     let log = Arc::clone(&told);
     let observer = move |event: &Event| {
         if let Event::Transition(transition) = event {
-            // Somebody else may deliver meanwhile, or so it must not be.
-            thread::yield_now();
+            // For a while, so that somebody else would overtake if events could be told side by side.
+            (0..thread_rng().gen_range(0..3)).for_each(|_| thread::yield_now());
             log.lock().expect("no panic under it").push(transition.clone());
         }
     };
