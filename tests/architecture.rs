@@ -19,12 +19,15 @@ const STOREYS: [&[&str]; 9] = [
 ];
 
 /// Where each foreign crate may be named.
-const HOMES: [(&str, &[&str]); 11] = [
+const HOMES: [(&str, &[&str]); 13] = [
     ("coarsetime", &["clock/coarse.rs"]),
     ("http", &["classify/http.rs", "classify/retry_after.rs", "classify/seen.rs", "service/reply_503.rs"]),
     ("httpdate", &["classify/retry_after.rs"]),
+    ("loom", &["sync/loom.rs"]),
     ("pin_project_lite", &["service/future.rs"]),
-    ("std::sync", &["sync.rs"]),
+    ("shuttle", &["sync/shuttle.rs"]),
+    // For loom, to number the threads of a model without a step.
+    ("std::sync", &["sync/loom.rs", "sync/mod.rs", "sync/standard.rs"]),
     ("std::time::Instant", &["clock/tokio.rs"]),
     ("tokio", &["circuit/outbox.rs", "clock/tokio.rs"]),
     ("tower", &["classify/chain.rs", "service/mod.rs"]),

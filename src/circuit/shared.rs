@@ -344,3 +344,6 @@ impl fmt::Debug for Shared {
         f.debug_struct("Circuit").field("name", &self.name).field("word", &self.word.load()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
