@@ -19,7 +19,7 @@ const CAPACITY: usize = 64;
 /// Events on their way.
 pub(super) struct Outbox {
     queue: Mutex<Queue>,
-    observers: Vec<Arc<dyn Observer>>,
+    observers: Box<[Arc<dyn Observer>]>,
     /// Made by the first subscriber, so that a circuit without one pays nothing.
     subscribers: OnceLock<broadcast::Sender<Event>>,
 }
@@ -33,7 +33,7 @@ struct Queue {
 
 impl Outbox {
     pub(super) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
-        Self { queue: Mutex::default(), observers, subscribers: OnceLock::new() }
+        Self { queue: Mutex::default(), observers: observers.into(), subscribers: OnceLock::new() }
     }
 
     /// Takes events over. Called under the lock of the phases, so that the order is that of the transitions.
@@ -44,7 +44,7 @@ impl Outbox {
     /// Delivers what is there. Called outside every lock.
     pub(super) fn deliver(&self) {
         while let Some(event) = self.take() {
-            for observer in &self.observers {
+            for observer in &*self.observers {
                 // A panic is the observer's own; the hook has already reported it.
                 let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(&event)));
             }

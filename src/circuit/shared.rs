@@ -14,7 +14,7 @@ use crate::{
     },
     clock::{AnyClock, COARSENESS, CoarseClock},
     config::{Config, ConfigError},
-    machine::{Core, Ended, Epoch, Kind, Machine, RejectReason, Rejection, Snapshot, Stamp},
+    machine::{Core, Ended, Epoch, Kind, Machine, RejectReason, Rejection, Settings, Snapshot, Stamp},
     observe::Observer,
     outcome::Outcome,
     state::{Mode, State},
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     inner: Mutex<Inner>,
     pub(super) waiters: Waiters,
     pub(super) outbox: Outbox,
-    rules: Vec<Arc<dyn Rule>>,
+    rules: Box<[Arc<dyn Rule>]>,
     clock: AnyClock,
     coarse: Option<CoarseClock>,
     name: Arc<str>,
@@ -74,7 +74,8 @@ impl Shared {
         observers: Vec<Arc<dyn Observer>>,
         rules: Vec<Arc<dyn Rule>>,
     ) -> Self {
-        let machine = Machine::with_rules(Arc::clone(&name), config, seed, !rules.is_empty(), clock.now());
+        let settings = Settings::new(config, !rules.is_empty());
+        let machine = Machine::with(Arc::clone(&name), settings, seed, clock.now());
         let shared = Self {
             word: AtomicWord::new(machine.core()),
             turns_at: AtomicU64::new(0),
@@ -85,7 +86,7 @@ impl Shared {
             inner: Mutex::new(Inner { machine, stripes: Stripes::default() }),
             waiters: Waiters::default(),
             outbox: Outbox::new(observers),
-            rules,
+            rules: rules.into(),
             coarse: clock.coarse(),
             clock,
             name,
@@ -311,7 +312,10 @@ impl Shared {
     }
 
     pub(super) fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
-        self.operate(|machine, now| machine.reconfigure(config, now))
+        config.check()?;
+        let settings = Settings::new(config, !self.rules.is_empty());
+        self.operate(|machine, now| machine.replace(settings, now));
+        Ok(())
     }
 
     pub(super) fn config(&self) -> Config {

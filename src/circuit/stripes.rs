@@ -40,6 +40,8 @@ impl Stripes {
         if self.list.iter().any(|known| known.stripe.as_ptr() == Arc::as_ptr(stripe)) {
             return;
         }
+        // A circuit of one thread needs no place for four.
+        self.list.reserve_exact(1);
         self.list.push(Known { stripe: Arc::downgrade(stripe), successes: 0 });
         self.open_from(self.list.len() - 1, machine);
     }

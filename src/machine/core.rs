@@ -3,7 +3,7 @@
 //! Everything rare lives here, behind a lock in `circuit/`: a trip, the wait, probes, the recovery, the modes. How calls
 //! are counted in the closed state is not its business; it is told when a rule has fired.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     config::Config,
@@ -11,6 +11,7 @@ use crate::{
         Event, Outage, Reason, RejectReason, Rejection, Vitals,
         half_open::{HalfOpen, Verdict},
         recovering::{Recovering, Step},
+        settings::Settings,
         snapshot::History,
         stamp::{Epoch, Finished, Kind, Stamp},
     },
@@ -23,8 +24,8 @@ use crate::{
 pub(super) enum Phase {
     Closed,
     Open { next_probe: Instant },
-    HalfOpen(HalfOpen),
-    Recovering(Recovering),
+    HalfOpen(Box<HalfOpen>),
+    Recovering(Box<Recovering>),
 }
 
 impl Phase {
@@ -42,7 +43,7 @@ impl Phase {
 #[derive(Clone, Debug)]
 pub(crate) struct Core {
     pub(super) name: Arc<str>,
-    pub(super) config: Config,
+    pub(super) settings: Arc<Settings>,
     pub(super) phase: Phase,
     /// The number of the phase; every permit carries it.
     pub(super) epoch: u64,
@@ -54,24 +55,25 @@ pub(crate) struct Core {
     /// Openings since the circuit was last closed.
     pub(super) streak: u32,
     /// invariant: none in a closed phase.
-    pub(super) outage: Option<Outage>,
+    pub(super) outage: Option<Box<Outage>>,
     /// When the last recovery was complete, and the outage that it ended.
-    pub(super) recovered: Option<(Instant, Outage)>,
+    pub(super) recovered: Option<Box<(Instant, Outage)>>,
     /// How long the last wait was drawn.
     pub(super) last_wait: Duration,
     /// Why it is not closed.
-    pub(super) reason: Option<Reason>,
+    pub(super) reason: Option<Box<Reason>>,
     pub(super) times_opened: u64,
     pub(super) time_in: [Duration; 4],
-    pub(super) events: VecDeque<Event>,
+    pub(super) events: Vec<Event>,
 }
 
 impl Core {
     /// `config` has been checked.
-    pub(crate) fn new(name: Arc<str>, config: Config, seed: u64, now: Instant) -> Self {
+    pub(crate) fn new(name: Arc<str>, settings: Arc<Settings>, seed: u64, now: Instant) -> Self {
+        let initial = settings.config.initial_state;
         let mut core = Self {
             name,
-            config,
+            settings,
             phase: Phase::Closed,
             epoch: 1,
             entered: now,
@@ -85,22 +87,22 @@ impl Core {
             reason: None,
             times_opened: 0,
             time_in: [Duration::ZERO; 4],
-            events: VecDeque::new(),
+            events: Vec::new(),
         };
         let outage = Outage::begin(Vitals::default(), 0, now);
-        match config.initial_state {
+        match initial {
             State::Closed => return core,
             State::Open => {
-                core.outage = Some(outage);
+                core.outage = Some(Box::new(outage));
                 core.phase = core.open(None, now);
             }
             State::HalfOpen => {
-                core.outage = Some(outage);
-                core.phase = Phase::HalfOpen(HalfOpen::default());
+                core.outage = Some(Box::new(outage));
+                core.phase = Phase::HalfOpen(Box::default());
             }
             State::Recovering => core.phase = core.recovering(&outage, now).unwrap_or(Phase::Closed),
         }
-        core.outage = (!matches!(core.phase, Phase::Closed)).then_some(outage);
+        core.outage = (!matches!(core.phase, Phase::Closed)).then(|| Box::new(outage));
         core
     }
 
@@ -144,10 +146,10 @@ impl Core {
         let admits = match &self.phase {
             Phase::Closed => true,
             Phase::Open { next_probe } => now >= *next_probe,
-            Phase::HalfOpen(half_open) => match half_open.due(&self.config.half_open, now) {
+            Phase::HalfOpen(half_open) => match half_open.due(&self.settings.config.half_open, now) {
                 Verdict::Fail(_) => false,
                 Verdict::Pass(_) => true,
-                Verdict::Wait => half_open.would_admit(&self.config.half_open, now),
+                Verdict::Wait => half_open.would_admit(&self.settings.config.half_open, now),
             },
             Phase::Recovering(recovering) => recovering.would_admit(now),
         };
@@ -169,7 +171,8 @@ impl Core {
     fn settle_phase(&mut self, stamp: &Stamp, finished: Finished, now: Instant) -> bool {
         match (&mut self.phase, stamp.kind) {
             (Phase::HalfOpen(half_open), Kind::Probe) => {
-                let Some(verdict) = half_open.settle(&self.config.half_open, stamp.lease, finished.answer(), now)
+                let Some(verdict) =
+                    half_open.settle(&self.settings.config.half_open, stamp.lease, finished.answer(), now)
                 else {
                     return false;
                 };
@@ -202,12 +205,12 @@ impl Core {
     }
 
     /// Takes other settings; the phase goes on, and the next decision is made by them.
-    pub(crate) fn reconfigure(&mut self, config: Config) {
-        self.config = config;
+    pub(crate) fn reconfigure(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
     }
 
     pub(crate) fn config(&self) -> &Config {
-        &self.config
+        &self.settings.config
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -247,7 +250,7 @@ impl Core {
 
     /// Takes what has happened since this was last asked.
     pub(crate) fn take_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        if self.events.is_empty() { None } else { Some(self.events.remove(0)) }
     }
 
     pub(crate) fn has_events(&self) -> bool {
@@ -260,9 +263,9 @@ impl Core {
         let mut time_in = self.time_in;
         time_in[self.state().index()] += in_state;
         History {
-            reason: self.reason.clone(),
+            reason: self.reason.as_deref().cloned(),
             in_state,
-            outage: self.outage.map(|outage| now.since(outage.since)),
+            outage: self.outage.as_ref().map(|outage| now.since(outage.since)),
             times_opened: self.times_opened,
             time_in,
             in_flight: match &self.phase {
@@ -297,13 +300,13 @@ impl Core {
     fn pass(&mut self, now: Instant) -> Result<(Kind, u64), Rejection> {
         self.move_on(now);
         if matches!(self.phase, Phase::Open { next_probe } if now >= next_probe) {
-            self.enter(Phase::HalfOpen(HalfOpen::default()), Reason::WaitOver, now);
+            self.enter(Phase::HalfOpen(Box::default()), Reason::WaitOver, now);
         }
         let kind = match &mut self.phase {
             Phase::Closed => Some((Kind::Counted, 0)),
             Phase::Open { .. } => None,
             Phase::HalfOpen(half_open) => {
-                half_open.admit(&self.config.half_open, now).map(|lease| (Kind::Probe, lease))
+                half_open.admit(&self.settings.config.half_open, now).map(|lease| (Kind::Probe, lease))
             }
             Phase::Recovering(recovering) => recovering.admit(now).map(|lease| (Kind::Recovering, lease)),
         };
@@ -315,10 +318,10 @@ impl Core {
         match &mut self.phase {
             Phase::Closed | Phase::Open { .. } => {}
             Phase::HalfOpen(half_open) => {
-                let verdict = half_open.due(&self.config.half_open, now);
+                let verdict = half_open.due(&self.settings.config.half_open, now);
                 // It ended when it was over, not when somebody looks: the wait has been running since.
                 let too_long = matches!(verdict, Verdict::Fail(Reason::HalfOpenTooLong { .. }));
-                let over = half_open.over_since(&self.config.half_open).filter(|over| too_long && *over < now);
+                let over = half_open.over_since(&self.settings.config.half_open).filter(|over| too_long && *over < now);
                 self.follow(verdict, None, over.unwrap_or(now));
             }
             Phase::Recovering(recovering) => {
@@ -338,9 +341,10 @@ impl Core {
                 let wait = half_open.first_deadline(now).map_or(pace, |lease| lease.min(pace));
                 (RejectReason::HalfOpen, wait)
             }
-            Phase::Recovering(recovering) => {
-                (RejectReason::Recovering, self.outage.map_or(Duration::ZERO, |outage| recovering.retry_after(&outage)))
-            }
+            Phase::Recovering(recovering) => (
+                RejectReason::Recovering,
+                self.outage.as_ref().map_or(Duration::ZERO, |outage| recovering.retry_after(outage)),
+            ),
         };
         Rejection { state: self.state(), reason, retry_after: Some(wait) }
     }
@@ -360,7 +364,7 @@ impl Core {
         self.mode_until = until.filter(|_| mode != Mode::Auto);
         let from = std::mem::replace(&mut self.mode, mode);
         if from != mode {
-            self.events.push_back(Event::ModeChanged { circuit: Arc::clone(&self.name), from, to: mode });
+            self.events.push(Event::ModeChanged { circuit: Arc::clone(&self.name), from, to: mode });
         }
     }
 }

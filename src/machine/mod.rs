@@ -46,6 +46,7 @@ mod ramp;
 mod recovering;
 mod rejection;
 mod rules;
+mod settings;
 mod snapshot;
 mod stamp;
 mod tally;
@@ -54,6 +55,7 @@ mod transition;
 pub(crate) use self::{
     core::Core,
     outage::{Outage, Vitals},
+    settings::Settings,
     snapshot::Line,
     stamp::{Ended, Epoch, Kind},
     tally::{SAMPLED, is_sampled},
@@ -67,11 +69,7 @@ pub use self::{
 
 use std::{sync::Arc, time::Duration};
 
-use self::{
-    rules::{Counts, Rules},
-    stamp::Finished,
-    tally::Tally,
-};
+use self::{rules::Counts, stamp::Finished, tally::Tally};
 use crate::{
     config::{Config, ConfigError},
     outcome::Outcome,
@@ -85,8 +83,6 @@ pub struct Machine {
     core: Core,
     tally: Tally,
     ledger: [u64; Line::COUNT],
-    /// Whether rules that the machine does not know look at its counts.
-    has_own_rules: bool,
 }
 
 impl Machine {
@@ -97,13 +93,12 @@ impl Machine {
     /// [`ConfigError`] names every setting that is out of its bounds.
     pub fn new(name: impl Into<Arc<str>>, config: Config, seed: u64, now: Instant) -> Result<Self, ConfigError> {
         config.check()?;
-        Ok(Self::with_rules(name.into(), config, seed, false, now))
+        Ok(Self::with(name.into(), Settings::new(config, false), seed, now))
     }
 
-    /// `config` has been checked.
-    pub(crate) fn with_rules(name: Arc<str>, config: Config, seed: u64, has_own_rules: bool, now: Instant) -> Self {
-        let tally = Tally::new(Rules::new(&config, has_own_rules), now);
-        Self { core: Core::new(name, config, seed, now), tally, ledger: [0; Line::COUNT], has_own_rules }
+    pub(crate) fn with(name: Arc<str>, settings: Arc<Settings>, seed: u64, now: Instant) -> Self {
+        let tally = Tally::new(Arc::clone(&settings), now);
+        Self { core: Core::new(name, settings, seed, now), tally, ledger: [0; Line::COUNT] }
     }
 
     /// Answers a call: a stamp to settle when it has ended, or why it may not be made.
@@ -152,9 +147,13 @@ impl Machine {
     /// [`ConfigError`] names every setting that is out of its bounds; nothing has changed then.
     pub fn reconfigure(&mut self, config: Config, now: Instant) -> Result<(), ConfigError> {
         config.check()?;
-        self.core.reconfigure(config);
-        self.tally.replace(Rules::new(&config, self.has_own_rules), now);
+        self.replace(Settings::new(config, false), now);
         Ok(())
+    }
+
+    pub(crate) fn replace(&mut self, settings: Arc<Settings>, now: Instant) {
+        self.core.reconfigure(Arc::clone(&settings));
+        self.tally.replace(settings, now);
     }
 
     /// Returns what is measured. An open circuit whose wait is over stays open until a call comes.

@@ -1,9 +1,12 @@
 //! What is counted in the closed state, in plain numbers.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    machine::rules::{Counts, Rules, traffic},
+    machine::{
+        rules::{Counts, Rules, traffic},
+        settings::Settings,
+    },
     outcome::Failure,
     time::{Instant, nanos},
     window::{AnyWindow, Entry, Totals},
@@ -30,8 +33,8 @@ impl Counted {
 /// The counts of one closed phase.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
-    rules: Rules,
-    windows: Vec<AnyWindow>,
+    settings: Arc<Settings>,
+    windows: Box<[AnyWindow]>,
     since: Instant,
     /// Since when the window that tells the traffic has been counting, if it is younger than the phase.
     vitals_since: Instant,
@@ -49,10 +52,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn new(rules: Rules, start: Instant) -> Self {
-        let windows = rules.windows.iter().map(|window| AnyWindow::new(*window, start)).collect();
+    pub(crate) fn new(settings: Arc<Settings>, start: Instant) -> Self {
+        let windows = settings.rules.windows.iter().map(|window| AnyWindow::new(*window, start)).collect();
         Self {
-            rules,
+            settings,
             windows,
             since: start,
             vitals_since: start,
@@ -80,14 +83,16 @@ impl Tally {
     }
 
     /// Takes other rules and keeps the windows that they still look at.
-    pub(crate) fn replace(&mut self, rules: Rules, now: Instant) {
+    pub(crate) fn replace(&mut self, settings: Arc<Settings>, now: Instant) {
+        let rules = &settings.rules;
         self.meter(now);
         self.unmetered = 0;
         self.metered_at = now;
-        if !rules.same_vitals(&self.rules) {
+        if !rules.same_vitals(self.rules()) {
             self.vitals_since = now;
         }
-        let mut old: Vec<_> = self.rules.windows.iter().copied().zip(std::mem::take(&mut self.windows)).collect();
+        let mut old: Vec<_> =
+            self.settings.rules.windows.iter().copied().zip(std::mem::take(&mut self.windows)).collect();
         let mut keep = |window| old.iter().position(|(known, _)| *known == window).map(|at| old.swap_remove(at).1);
         let since = self.since;
         let fresh = |window| {
@@ -103,11 +108,11 @@ impl Tally {
         if !rules.counts_run {
             self.run = 0;
         }
-        self.rules = rules;
+        self.settings = settings;
     }
 
     pub(crate) fn rules(&self) -> &Rules {
-        &self.rules
+        &self.settings.rules
     }
 
     /// Reports whether the next call is timed to learn the usual latency.
@@ -115,12 +120,12 @@ impl Tally {
     /// It is the first of each phase and of each bucket, and one in 128 successes, so that a quiet circuit learns from nearly
     /// every call and a busy one pays for few clock reads. Where nobody asks for it nothing is learnt.
     pub(crate) fn times_next(&mut self) -> bool {
-        self.take_sample() || self.rules.sample() && is_sampled(self.plain)
+        self.take_sample() || self.settings.rules.sample() && is_sampled(self.plain)
     }
 
     /// Reports whether a sample is due whatever the count, and forgets it.
     pub(crate) fn take_sample(&mut self) -> bool {
-        self.rules.sample() && std::mem::take(&mut self.sample_due)
+        self.settings.rules.sample() && std::mem::take(&mut self.sample_due)
     }
 
     /// The next call should be timed.
@@ -145,14 +150,14 @@ impl Tally {
     /// Forgets failures beyond those that would have opened the circuit, had it not been held closed: once it is released,
     /// a long outage before must not outweigh a long health after.
     pub(crate) fn forget_excess(&mut self, now: Instant) {
-        if let Some(evidence) = &self.rules.evidence {
+        if let Some(evidence) = &self.settings.rules.evidence {
             self.net = self.net.min(evidence.needed_units(self.traffic(now)));
         }
     }
 
     /// Takes note of the time: new buckets may begin.
     pub(crate) fn turn(&mut self, now: Instant) {
-        let exact = self.rules.exact();
+        let exact = self.settings.rules.exact();
         for window in &mut self.windows[..exact] {
             self.sample_due |= window.turn(now);
         }
@@ -160,7 +165,7 @@ impl Tally {
 
     /// Until when a plain success counts the same, whenever it ends: the end of the first bucket that ends.
     pub(crate) fn turns_at(&self) -> Instant {
-        self.windows[..self.rules.exact()].iter().map(AnyWindow::turns_at).min().unwrap_or(Instant::FAR)
+        self.windows[..self.settings.rules.exact()].iter().map(AnyWindow::turns_at).min().unwrap_or(Instant::FAR)
     }
 
     /// Counts a call that ended `now`.
@@ -190,7 +195,7 @@ impl Tally {
     /// What one success does, k of them do at once: the sum of what each takes away from the evidence ends at zero too, and
     /// the first ends the run of failures.
     pub(crate) fn successes(&mut self, calls: u64) {
-        let exact = self.rules.exact();
+        let exact = self.settings.rules.exact();
         self.windows[..exact].iter_mut().for_each(|window| window.successes(calls));
         self.plain += calls;
         self.unmetered += calls;
@@ -199,7 +204,7 @@ impl Tally {
 
     /// Tells the window that estimates the traffic of the plain successes up to `now`.
     fn meter(&mut self, now: Instant) {
-        if !self.rules.estimates {
+        if !self.settings.rules.estimates {
             return;
         }
         let recent = self.recent(now);
@@ -223,7 +228,7 @@ impl Tally {
         if calls == 0 {
             return;
         }
-        if let Some(evidence) = &self.rules.evidence {
+        if let Some(evidence) = &self.settings.rules.evidence {
             let relief = u64::from(evidence.relief).saturating_mul(calls);
             self.net = self.net.saturating_sub(u32::try_from(relief).unwrap_or(u32::MAX));
         }
@@ -231,10 +236,10 @@ impl Tally {
     }
 
     fn failed(&mut self, failure: Failure, now: Instant) {
-        if self.rules.evidence.is_some() {
+        if self.settings.rules.evidence.is_some() {
             self.net = self.net.saturating_add(failure.units());
         }
-        if self.rules.counts_run && !failure.is_rate_limited() {
+        if self.settings.rules.counts_run && !failure.is_rate_limited() {
             if self.run == 0 {
                 self.run_began = now;
             }
@@ -246,7 +251,7 @@ impl Tally {
 impl Counts for Tally {
     fn totals(&self, window: usize, now: Instant) -> Totals {
         let mut totals = self.windows[window].totals(now);
-        if self.rules.estimates && window == self.rules.exact() {
+        if self.settings.rules.estimates && window == self.settings.rules.exact() {
             totals.calls += self.recent(now);
         }
         totals
@@ -262,7 +267,7 @@ impl Counts for Tally {
 
     fn traffic(&self, now: Instant) -> f64 {
         let since = self.since.max(self.vitals_since);
-        self.rules.vitals.map_or(0.0, |window| traffic(self.totals(window, now).calls, since, now))
+        self.settings.rules.vitals.map_or(0.0, |window| traffic(self.totals(window, now).calls, since, now))
     }
 }
 

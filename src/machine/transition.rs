@@ -37,7 +37,7 @@ impl Core {
             // There was no time to learn what is usual anew.
             outage.traffic = outage.traffic.max(before.traffic);
         }
-        self.outage = Some(outage);
+        self.outage = Some(Box::new(outage));
         self.times_opened += 1;
         self.enter_open(reason, hint, now);
         true
@@ -45,14 +45,14 @@ impl Core {
 
     /// The outage before, if it ended so short a time ago that the dependency has relapsed.
     fn relapsed_from(&self, now: Instant) -> Option<Outage> {
-        let Recovery::Window(window) = self.config.recovery else { return None };
-        let (at, outage) = self.recovered?;
+        let Recovery::Window(window) = self.settings.config.recovery else { return None };
+        let (at, outage) = self.recovered.as_deref().copied()?;
         let soon = window.probation_after(outage.relapses).saturating_mul(2).max(Duration::from_secs(10));
         (now.since(at) < soon).then_some(outage)
     }
 
     pub(super) fn recover(&mut self, reason: Reason, now: Instant) {
-        let outage = self.outage.unwrap_or(Outage::begin(Vitals::default(), 0, now));
+        let outage = self.outage.as_deref().copied().unwrap_or(Outage::begin(Vitals::default(), 0, now));
         match self.recovering(&outage, now) {
             Some(phase) => self.enter(phase, reason, now),
             None => self.close(reason, now),
@@ -60,17 +60,17 @@ impl Core {
     }
 
     pub(super) fn recovering(&self, outage: &Outage, now: Instant) -> Option<Phase> {
-        let half_open = &self.config.half_open;
-        let recovering = match self.config.recovery {
+        let half_open = &self.settings.config.half_open;
+        let recovering = match self.settings.config.recovery {
             Recovery::Probes => return None,
             Recovery::Ramp(ramp) => Recovering::ramp(ramp, half_open, now),
             Recovery::Window(window) => {
-                let evidence = self.config.evidence.map(EvidenceRule::new);
+                let evidence = self.settings.config.evidence.map(EvidenceRule::new);
                 let needed = evidence.map_or(0, |rule| rule.needed_units(outage.traffic));
                 Recovering::window(window, outage, half_open, now).convinced_by(needed)
             }
         };
-        Some(Phase::Recovering(recovering))
+        Some(Phase::Recovering(Box::new(recovering)))
     }
 
     /// Goes back to open from half-open or recovering.
@@ -94,15 +94,15 @@ impl Core {
 
     fn enter_open(&mut self, reason: Reason, hint: Option<Duration>, now: Instant) {
         let phase = self.open(hint, now);
-        self.reason = Some(reason.clone());
+        self.reason = Some(Box::new(reason.clone()));
         self.enter(phase, reason, now);
     }
 
     /// An open phase with its wait drawn.
     pub(super) fn open(&mut self, hint: Option<Duration>, now: Instant) -> Phase {
-        let outage = self.outage.unwrap_or(Outage::begin(Vitals::default(), 0, now));
-        let drawn = open::wait(self.config.probing, &outage, self.streak, now, &mut self.rng);
-        let asked = hint.unwrap_or_default().min(self.config.max_retry_after);
+        let outage = self.outage.as_deref().copied().unwrap_or(Outage::begin(Vitals::default(), 0, now));
+        let drawn = open::wait(self.settings.config.probing, &outage, self.streak, now, &mut self.rng);
+        let asked = hint.unwrap_or_default().min(self.settings.config.max_retry_after);
         self.streak = self.streak.saturating_add(1);
         self.last_wait = drawn.max(asked);
         Phase::Open { next_probe: now.after(self.last_wait) }
@@ -110,9 +110,8 @@ impl Core {
 
     pub(super) fn close(&mut self, reason: Reason, now: Instant) {
         let by_itself = matches!(reason, Reason::ProbesSucceeded { .. } | Reason::Recovered) && self.times_opened > 0;
-        self.recovered = self.outage.filter(|_| by_itself).map(|outage| (now, outage));
+        self.recovered = self.outage.take().filter(|_| by_itself).map(|outage| Box::new((now, *outage)));
         self.streak = 0;
-        self.outage = None;
         self.reason = None;
         self.enter(Phase::Closed, reason, now);
     }
@@ -128,6 +127,6 @@ impl Core {
         let retry_after = self.next_probe().map(|next| next.since(now));
         let circuit = Arc::clone(&self.name);
         let transition = Transition { circuit, from, to, reason, epoch: self.epoch, at: now, retry_after };
-        self.events.push_back(Event::Transition(transition));
+        self.events.push(Event::Transition(transition));
     }
 }
