@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use tower_breaker::{Failure, Instant, Outcome, clock::Clock};
+use tower_breaker::{Failure, Instant, Outcome, clock::Clock, config::CancelledAfter};
 
 use super::{
     Fault, Verdict,
@@ -195,6 +195,9 @@ impl<'a> Run<'a> {
         for (at, call) in call.0.into_iter().rev() {
             let (_, breaker, tracked) = &mut self.breakers[at];
             let Some(label) = outcome else {
+                if tracked.plan.config.cancelled_after != CancelledAfter::Never {
+                    self.notes.add(Note::By("`cancelled_after` of zero makes a dropped call a failure"));
+                }
                 tracked.end(call, None)?;
                 continue;
             };

@@ -56,7 +56,7 @@ impl Plan {
                 config.half_open.probe_timeout = duration(wait)?;
             }
         }
-        config.cancelled_after = cancelled_after(breaker, switches, notes);
+        config.cancelled_after = cancelled_after(breaker, switches);
         config.initial_state = match breaker.initial_state {
             Initial::Open => State::Open,
             Initial::HalfOpen => State::HalfOpen,
@@ -267,9 +267,8 @@ fn half_open(half_open: &settings::HalfOpen, config: &Config, switches: &Switche
     })
 }
 
-fn cancelled_after(breaker: &Breaker, switches: &Switches, notes: &mut Notes) -> CancelledAfter {
+fn cancelled_after(breaker: &Breaker, switches: &Switches) -> CancelledAfter {
     if switches.is("on_probe_drop", "reopen") || switches.is("on_probe_drop", "failure") {
-        notes.add(Note::By("`cancelled_after` of zero makes a dropped probe a failed one"));
         return CancelledAfter::After(Duration::ZERO);
     }
     match breaker.cancel_counts_as {

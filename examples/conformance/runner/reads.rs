@@ -13,7 +13,7 @@ use super::{
     notes::{Note, Notes},
     steps::{Counter, EventType, Expected, Why},
     switches::Switches,
-    tracked::{PhaseCounts, Tracked},
+    tracked::{PhaseCounts, Tracked, plainly_seen},
 };
 
 type Checked = Result<(), String>;
@@ -36,14 +36,17 @@ impl Tracked {
         let snapshot = self.snapshot()?;
         if let Some(states) = &expected.state {
             let seen = self.seen(&snapshot);
-            if self.plan.reads_over_as_half_open {
+            if seen != plainly_seen(snapshot.state, snapshot.mode) {
                 notes.add(Note::By("open is read as half-open once the wait is over"));
             }
             if !states.as_slice().contains(&seen) {
                 return Err(format!("the state is {}", seen.as_str()));
             }
         }
-        let numbers = self.numbers(&snapshot, switches, notes);
+        let numbers = self.numbers(&snapshot, switches);
+        if !expected.counts.is_empty() && snapshot.state == State::Open && switches.is("counts_on_open", "clear") {
+            notes.add(Note::By("counts that are cleared on opening are those of the phase, by the ledger"));
+        }
         for (counter, value) in &expected.counts {
             self.check_count(*counter, *value, &numbers, &snapshot, notes)?;
         }
@@ -82,7 +85,7 @@ impl Tracked {
 
     /// In the closed state, and while open what opened it, by the window where a rule has one; else of the phase, by the
     /// ledger.
-    fn numbers(&self, snapshot: &Snapshot, switches: &Switches, notes: &mut Notes) -> Numbers {
+    fn numbers(&self, snapshot: &Snapshot, switches: &Switches) -> Numbers {
         let phase = PhaseCounts::between(&self.base, &snapshot.ledger);
         let minimum = u64::from(snapshot.window.minimum_calls);
         let of_phase = |counts: PhaseCounts, minimum: u64, run: Option<f64>| Numbers {
@@ -102,10 +105,7 @@ impl Tracked {
             }
             State::Closed => self.of_window(snapshot, run),
             State::HalfOpen | State::Recovering => of_phase(phase, permitted, None),
-            State::Open if switches.is("counts_on_open", "clear") => {
-                notes.add(Note::By("counts that are cleared on opening are those of the phase, by the ledger"));
-                of_phase(phase, minimum, None)
-            }
+            State::Open if switches.is("counts_on_open", "clear") => of_phase(phase, minimum, None),
             State::Open => match self.before {
                 Some((State::HalfOpen | State::Recovering, counts)) => of_phase(counts, permitted, None),
                 Some((State::Closed, counts)) if !self.plan.has_window => of_phase(counts, minimum, run),

@@ -128,12 +128,12 @@ impl Tracked {
         if over && self.plan.reads_over_as_half_open {
             return Seen::HalfOpen;
         }
-        seen(snapshot.state, snapshot.mode)
+        plainly_seen(snapshot.state, snapshot.mode)
     }
 
     /// What the events have led to.
     pub(crate) fn told(&self) -> &'static str {
-        seen(self.told.0, self.told.1).as_str()
+        plainly_seen(self.told.0, self.told.1).as_str()
     }
 
     /// How long ago the adapter's own failure entered the window.
@@ -198,7 +198,7 @@ impl Tracked {
 
 /// Metrics-only is our forced closed: every call passes and is counted, nothing trips. (Our own metrics-only goes on
 /// with its state underneath.)
-fn seen(state: State, mode: Mode) -> Seen {
+pub(crate) fn plainly_seen(state: State, mode: Mode) -> Seen {
     match (mode, state) {
         (Mode::Disabled, _) => Seen::Disabled,
         (Mode::ForcedOpen, _) => Seen::ForcedOpen,
