@@ -1,5 +1,6 @@
 //! The behaviour of four other breakers, as vectors, against the pure machine and the circuit. See README.md.
 
+mod other_parts;
 #[path = "../../examples/conformance/runner/mod.rs"]
 mod runner;
 

@@ -44,7 +44,7 @@ struct Wanted<'a> {
 }
 
 pub(super) fn drive(breakers: &[(String, Breaker)], steps: &[Step], switches: &Switches, notes: &mut Notes) -> Verdict {
-    if let Some(reason) = steps.iter().find_map(|step| not_ours(step, switches)) {
+    if let Some(reason) = steps.iter().find_map(not_ours) {
         return Verdict::NotApplicable(reason.into());
     }
     let clock = Virtual::default();
@@ -71,12 +71,12 @@ pub(super) fn drive(breakers: &[(String, Breaker)], steps: &[Step], switches: &S
 }
 
 /// Why a step has no counterpart, if it has none.
-fn not_ours(step: &Step, switches: &Switches) -> Option<&'static str> {
+fn not_ours(step: &Step) -> Option<&'static str> {
     match step {
         Step::Force { to: Target::HalfOpen, expect: Some(_), .. } => Some("no call of ours forces half-open"),
         Step::Force { expect: Some(super::steps::Obeyed::Error), .. } => Some("no call of an operator's is refused"),
         Step::Preset { .. } => Some("no counter can be preset"),
-        Step::Repeat { steps, .. } => steps.iter().find_map(|step| not_ours(step, switches)),
+        Step::Repeat { steps, .. } => steps.iter().find_map(not_ours),
         _ => None,
     }
 }
