@@ -15,6 +15,8 @@ pub(crate) struct Cell {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Fail,
+    /// A figure that nobody passes or fails.
+    Measured,
     /// The crate has nothing that the test could be put to.
     None,
     Pass,
@@ -24,6 +26,10 @@ impl Cell {
     /// A pass if the condition holds.
     pub(crate) fn when(passed: bool, seen: impl Into<String>) -> Self {
         Self { verdict: if passed { Verdict::Pass } else { Verdict::Fail }, seen: seen.into() }
+    }
+
+    pub(crate) fn measured(seen: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Measured, seen: seen.into() }
     }
 
     pub(crate) fn none(why: impl Into<String>) -> Self {
@@ -63,13 +69,14 @@ pub(crate) fn markdown(answers: &[Answers]) -> String {
                 Verdict::Pass => "pass",
                 Verdict::Fail if gap => "**not yet**",
                 Verdict::Fail => "**fail**",
+                Verdict::Measured => "measured",
                 Verdict::None => "–",
             };
             let _ = write!(text, " {word}: {} |", cell.seen);
         }
         text.push('\n');
     }
-    text += "\nSettings (`open` = 50 ms, 30 s where it must stay open):\n\n";
+    text += "\nSettings (`open` = 100 ms, 30 s where it must stay open):\n\n";
     for of in Crate::ALL {
         let _ = writeln!(text, "- {}: {}", of.column(), of.configuration());
     }
@@ -78,6 +85,31 @@ pub(crate) fn markdown(answers: &[Answers]) -> String {
         let _ = writeln!(text, "- **{}**: {}", answers.row.name, answers.row.note);
     }
     text
+}
+
+/// 12,345 for 12345, below a million.
+pub(crate) fn with_commas(number: u64) -> String {
+    if number < 1_000 { number.to_string() } else { format!("{},{:03}", number / 1_000, number % 1_000) }
+}
+
+/// What differs between the table and the one in a document: rows, versions and verdicts, not what was seen.
+pub(crate) fn differences(table: &str, document: &str) -> Vec<String> {
+    let (here, there) = (verdicts(table), verdicts(document));
+    let only = |of: &[String], other: &[String], side: char| -> Vec<String> {
+        of.iter().filter(|line| !other.contains(line)).map(|line| format!("{side} {line}")).collect()
+    };
+    [only(&there, &here, '-'), only(&here, &there, '+')].concat()
+}
+
+/// The lines of the table, each cell up to its colon.
+fn verdicts(text: &str) -> Vec<String> {
+    let lines = text.lines().skip_while(|line| !line.starts_with("| test |")).take_while(|line| line.starts_with('|'));
+    let short = |line: &str| {
+        let (name, cells) = line[1..].split_once('|').unwrap_or((line, ""));
+        let cells = cells.split('|').map(|cell| cell.split(": ").next().unwrap_or(cell).trim());
+        [name.trim()].into_iter().chain(cells).collect::<Vec<_>>().join(" | ")
+    };
+    lines.map(short).collect()
 }
 
 /// 0: ours passes every row. 1: it fails one that it is said to pass, or passes one that is listed as a gap. 2: it fails

@@ -5,7 +5,8 @@ use failsafe::{Config, Error, FailurePolicy, backoff, failure_policy, futures::C
 use crate::breaker::{Answer, Breaker, Rule, Settings, Unbuilt, errors_for_5xx};
 
 pub(crate) const CONFIGURATION: &str = "`Config::new().failure_policy(consecutive_failures(5, backoff::constant(open))).build()`; \
-it has no limit on probes; 5xx is made an `Err` before `call`";
+it has no limit on probes; 5xx is made an `Err` before `call`. Window: \
+`success_rate_over_time_window(0.5, 20, 60 s, backoff)`";
 
 pub(super) fn build(settings: Settings) -> Result<Breaker, Unbuilt> {
     let wait = backoff::constant(settings.open);

@@ -6,7 +6,7 @@ use crate::breaker::{Answer, Breaker, Rule, Settings, Unbuilt, errors_for_5xx};
 
 pub(crate) const CONFIGURATION: &str = "`Recloser::custom().closed_len(5).error_rate_closed(1.0).half_open_len(1)\
 .error_rate_half_open(0.5).open_wait(open).build()`: it has no run of failures, and a window of five that failed whole is the nearest; \
-it has no limit on probes; 5xx is made an `Err` before `call`";
+it has no limit on probes; 5xx is made an `Err` before `call`. Window: `closed_len(100).error_rate_closed(0.5)`";
 
 pub(super) fn build(settings: Settings) -> Result<Breaker, Unbuilt> {
     let custom = Recloser::custom().half_open_len(1).error_rate_half_open(0.5).open_wait(settings.open);

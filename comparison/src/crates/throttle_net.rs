@@ -9,7 +9,8 @@ use super::{refused, status_of};
 use crate::breaker::{Breaker, Rule, Settings, Unbuilt, errors_for_5xx};
 
 pub(crate) const CONFIGURATION: &str = "`CircuitBreaker::builder().trip(Trip::Consecutive(5)).cooldown(open).half_open(1, 1)\
-.build(Throttle::per_second(u32::MAX))`; `tower::CircuitBreakerLayer`; 5xx is made an `Err` below it";
+.build(Throttle::per_second(u32::MAX))`; `tower::CircuitBreakerLayer`; 5xx is made an `Err` below it. \
+Windows: `Trip::Ratio { window: 100, ratio: 0.5, min_calls: 100 }`, `Trip::Windowed { failures: u32::MAX, period: 60 s }`";
 
 fn layer(settings: Settings) -> Result<CircuitBreakerLayer<Throttle>, Unbuilt> {
     let trip = match settings.rule {

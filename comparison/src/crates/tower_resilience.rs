@@ -11,7 +11,8 @@ use super::{refused, status_of};
 use crate::breaker::{Breaker, Rule, Settings, Unbuilt, is_failure, run};
 
 pub(crate) const CONFIGURATION: &str = "`CircuitBreakerLayer::builder().consecutive_failures(5).wait_duration_in_open(open)\
-.permitted_calls_in_half_open(1).failure_classifier(5xx or Err).build()`";
+.permitted_calls_in_half_open(1).failure_classifier(5xx or Err).build()`. Windows: `sliding_window_size(100)\
+.failure_rate_threshold(0.5)`, `sliding_window_type(TimeBased).sliding_window_duration(60 s).minimum_number_of_calls(20)`";
 
 fn builder(settings: Settings) -> CircuitBreakerConfigBuilder {
     let builder = CircuitBreakerLayer::builder().wait_duration_in_open(settings.open).permitted_calls_in_half_open(1);

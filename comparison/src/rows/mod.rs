@@ -63,10 +63,11 @@ pub(crate) static ALL: &[Row] = &[
     axum::NEW,
     settings::FOR_EVER,
     window::COST,
+    settings::SIZE,
 ];
 
 /// The open time of tests that wait for its end.
-const OPEN: Duration = Duration::from_millis(50);
+const OPEN: Duration = Duration::from_millis(100);
 /// The open time of tests in which it must not end.
 const STAYS_OPEN: Duration = Duration::from_secs(30);
 

@@ -6,7 +6,7 @@ use super::{Row, STAYS_OPEN};
 use crate::{
     breaker::{Breaker, Rule, Settings, Unbuilt},
     crates::Crate,
-    table::Cell,
+    table::{Cell, with_commas},
 };
 
 const WINDOW: usize = 100;
@@ -24,8 +24,8 @@ depend on the past.",
 
 pub(super) const COST: Row = Row {
     name: "time window: cost of a call with 1,000 and with 10,000 calls in it",
-    note: "A window of 60 s, two of five calls fail. It grows if a call costs more than twice as much with ten times the records. \
-throttle-net counts failures only, so it holds two fifths of the records; failsafe has a moving average. A timing: it says yes or no, \
+    note: "A window of 60 s, two of five calls fail. It grows if a call costs half as much again with ten times the records, \
+the quickest of ten hundreds. throttle-net holds the failures only and counts them anew at each failure; failsafe has a moving average. A timing: it says yes or no, \
 no more.",
     alone: true,
     known_gap: None,
@@ -47,7 +47,7 @@ async fn slides(of: Crate) -> Cell {
         needed.push(breaker.fail_until_open(2 * HEALTHY[4]).await.expect("it opens at last"));
     }
     let slides = needed[1..].iter().all(|failures| *failures <= WINDOW / 2 + 1);
-    let seen: Vec<_> = needed.iter().map(ToString::to_string).collect();
+    let seen: Vec<_> = needed.iter().map(|failures| with_commas(*failures as u64)).collect();
     Cell::when(slides, seen.join(" / "))
 }
 
@@ -67,7 +67,7 @@ async fn cost(of: Crate) -> Cell {
         }
         nanos.push(least.as_nanos());
     }
-    let grows = nanos[1] > 2 * nanos[0];
+    let grows = 2 * nanos[1] > 3 * nanos[0];
     Cell::when(!grows, if grows { "grows" } else { "does not grow" })
 }
 
