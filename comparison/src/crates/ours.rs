@@ -14,7 +14,7 @@ use crate::breaker::{Breaker, Rule, Settings, Unbuilt, run};
 pub(crate) const CONFIGURATION: &str = "`Config::without_rules().consecutive_failures(Consecutive::new(5)).probing(Probing::fixed(open))\
 .half_open(HalfOpen::new().probe_timeout(4 × open)).recovery(Recovery::Probes)`; `CircuitBreakerLayer::new(circuit)`. \
 Windows: `failure_rate(FailureRate::new(0.5).minimum_calls(100).window(Window::count(100)))`, `failure_rate(FailureRate::new(0.5)\
-.window(Window::time(60 s)))`. Who hung up: `cancelled_after(CancelledAfter::After(30 ms))`";
+.window(Window::time(60 s)))`. Who hung up: `cancelled_after(CancelledAfter::After(300 ms))`";
 
 fn circuit(settings: Settings) -> Result<Circuit, Unbuilt> {
     let config = match settings.rule {
