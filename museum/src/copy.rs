@@ -26,8 +26,12 @@ pub(crate) fn copy(root: &Path, to: &Path, exhibits: &[Exhibit]) -> Result<(), S
         *bytes = edit(&text)?.into_bytes();
         Ok::<_, String>(())
     };
-    for (file, cuts) in by_file(exhibits) {
-        edit(file, &|text| plant(text, &cuts))?;
+    // All that is wrong is told at once: after a change of the sources it may be much.
+    let by_file = by_file(exhibits);
+    let faults: Vec<_> =
+        by_file.iter().filter_map(|(file, cuts)| edit(file, &|text| plant(text, cuts)).err()).collect();
+    if !faults.is_empty() {
+        return Err(faults.join("\n"));
     }
     // Plants are no good style.
     edit("src/lib.rs", &|text| Ok(format!("#![allow(warnings)]\n{text}\nmod museum;\n")))?;

@@ -10,12 +10,18 @@ pub(crate) type Planted<'a> = (&'a str, &'a Cut);
 /// Returns the file with all `cuts` in it.
 pub(crate) fn plant(source: &str, cuts: &[Planted<'_>]) -> Result<String, String> {
     let mut places: Vec<(Range<usize>, Vec<Planted<'_>>)> = Vec::new();
+    let mut faults = Vec::new();
     for (id, cut) in cuts {
-        let place = find_once(source, &cut.find).map_err(|fault| format!("{id}: {}: {fault}", cut.file))?;
-        match places.iter_mut().find(|(known, _)| *known == place) {
-            Some((_, there)) => there.push((id, cut)),
-            None => places.push((place, vec![(id, cut)])),
+        match find_once(source, &cut.find) {
+            Err(fault) => faults.push(format!("{id}: {}: {fault}", cut.file)),
+            Ok(place) => match places.iter_mut().find(|(known, _)| *known == place) {
+                Some((_, there)) => there.push((id, cut)),
+                None => places.push((place, vec![(id, cut)])),
+            },
         }
+    }
+    if !faults.is_empty() {
+        return Err(faults.join("\n"));
     }
     places.sort_by_key(|(place, _)| place.start);
     let (mut text, mut done) = (String::new(), 0);
