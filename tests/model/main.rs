@@ -1,0 +1,20 @@
+//! The pure machine against a naive reference breaker, and proofs that it cannot get stuck.
+//!
+//! `reference/` restates the published rules over a list of everything that has ever happened and shares nothing with the
+//! crate but the public types of its settings. `MODEL_CASES` sets how many random traces each property gets; the default
+//! is 10,000.
+
+
+
+mod op;
+
+mod reference;
+mod settings;
+
+mod traces;
+
+
+/// How many cases a property gets.
+fn cases() -> u32 {
+    std::env::var("MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(10_000)
+}
