@@ -20,6 +20,8 @@ pub(crate) enum Op {
     Begin,
     /// The n-th call under way ends; it is dropped where there is no outcome.
     End(usize, Option<What>),
+    /// A call that lasts.
+    Lasting(Duration, What),
     /// Calls that begin and end at once.
     Many(u32, What),
     Mode(Mode, Option<Duration>),
@@ -64,7 +66,8 @@ impl Op {
                 Self::Back(dice.time(step))
             }
             29..=49 => Self::Begin,
-            50..=74 => Self::End(dice.roll(0, 7) as usize, if dice.once_in(6) { None } else { Some(what(&mut dice)) }),
+            50..=57 => Self::Lasting(dice.time(SECOND), what(&mut dice)),
+            58..=74 => Self::End(dice.roll(0, 7) as usize, if dice.once_in(6) { None } else { Some(what(&mut dice)) }),
             75..=93 => Self::Many(dice.number(1, 7), what(&mut dice)),
             94 => Self::Many(1, What::Failure(Fail { tripping: true, ..Fail::PLAIN })),
             95..=96 => {

@@ -11,6 +11,7 @@ impl Reference {
         let traffic = self.log.traffic(&self.config, now);
         self.end_mode(now);
         if matches!(self.mode, Mode::Disabled | Mode::ForcedClosed) {
+            self.held = true;
             if let Some(rule) = self.config.evidence {
                 let most = (needed(rule, traffic) * 100.0).ceil() as u32;
                 self.log.items.push((now, Item::NetCapped(most)));
@@ -200,9 +201,18 @@ impl Reference {
         }
     }
 
+    pub(crate) fn leases_over(&self, now: Instant) -> u32 {
+        match &self.phase {
+            Phase::Closed | Phase::Open(_) => 0,
+            Phase::HalfOpen(probes) => probes.slots.expired(now),
+            Phase::Recovering(recovery) => recovery.slots.expired(now),
+        }
+    }
+
     /// Whether the rules leave open what has just happened.
-    pub(crate) fn is_in_doubt(&self) -> Option<&'static str> {
-        let probes = matches!(&self.phase, Phase::HalfOpen(Probes { doubt: true, .. }));
-        self.doubt.or(probes.then_some("how long probes had been under way"))
+    pub(crate) fn is_in_doubt(&self, now: Instant) -> Option<&'static str> {
+        let Phase::HalfOpen(mut probes) = self.phase.clone() else { return self.doubt };
+        probes.due(&self.config.half_open, now);
+        self.doubt.or(probes.doubt.then_some("how long probes had been under way"))
     }
 }

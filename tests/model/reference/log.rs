@@ -45,6 +45,8 @@ struct Known {
     window: Window,
     since: Instant,
     from: usize,
+    /// When the phase began in which it was new.
+    phase: Instant,
 }
 
 /// The sums over a window.
@@ -63,11 +65,11 @@ impl Log {
     }
 
     pub(crate) fn configure(&mut self, config: &Config, now: Instant) {
-        let from = self.items.len();
+        let (from, phase) = (self.items.len(), self.phase()[0].0);
         let known = std::mem::take(&mut self.windows);
         for window in wanted(config) {
             let before = known.iter().find(|known| known.window == window).copied();
-            self.windows.push(before.unwrap_or(Known { window, since: now, from }));
+            self.windows.push(before.unwrap_or(Known { window, since: now, from, phase }));
         }
         if config.evidence.is_none() {
             self.items.push((now, Item::NetForgotten));
@@ -96,9 +98,9 @@ impl Log {
             }
             _ => 0,
         };
-        let mut newest = 0;
+        // A clock that steps back counts in the newest bucket, at the earliest in that in which the phase began.
+        let mut newest = bucket(known.phase);
         let mut calls = Vec::new();
-        // A clock that steps back counts in the newest bucket.
         for (at, item) in &self.items[known.from..] {
             match item {
                 Item::Call(call) => {
@@ -283,13 +285,13 @@ fn relief(evidence: Evidence) -> u32 {
 
 /// Net failures that open at this traffic: what chance explains, and what must be lost.
 pub(crate) fn needed(evidence: Evidence, traffic: f64) -> f64 {
-    let (f, m) = (evidence.tolerated, odds(evidence));
-    // The root of a convex function, by Newton from the right of it.
-    let mut theta: f64 = 64.0 / (1.0 + m);
+    let (f, m): (f64, f64) = (evidence.tolerated, odds(evidence));
+    // The root of a convex function that is below one left of it, by Newton from the right.
+    let mut theta = 1e-3_f64;
     while f * theta.exp() + (1.0 - f) * (-m * theta).exp() < 1.0 {
         theta *= 2.0;
     }
-    for _ in 0..40 {
+    for _ in 0..20 {
         let value = f * theta.exp() + (1.0 - f) * (-m * theta).exp() - 1.0;
         theta -= value / (f * theta.exp() - m * (1.0 - f) * (-m * theta).exp());
     }

@@ -102,6 +102,8 @@ pub(crate) struct Reference {
     /// What the machine did that it may not do.
     pub(crate) fault: Option<String>,
     pub(crate) doubt: Option<&'static str>,
+    /// Whether a mode has held a trip since this was last asked.
+    pub(crate) held: bool,
 }
 
 impl Reference {
@@ -126,6 +128,7 @@ impl Reference {
             drawn: drawn.into_iter().collect(),
             fault: None,
             doubt: None,
+            held: false,
         };
         let outage = Outage { since: now, ..Outage::default() };
         new.outage = Some(outage);

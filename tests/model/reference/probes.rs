@@ -19,6 +19,7 @@ pub(crate) struct Probes {
     /// Several probes share the stretch that goes on, or the settings were changed: how much of it counts once leases
     /// end is not written down.
     unsure: bool,
+    reconfigured: bool,
     pub(crate) doubt: bool,
 }
 
@@ -40,6 +41,7 @@ pub(crate) enum Verdict {
 impl Probes {
     pub(crate) fn reconfigured(&mut self) {
         self.unsure = true;
+        self.reconfigured = true;
     }
 
     /// When probes had been under way for `max_wait` without progress, if they have.
@@ -51,7 +53,7 @@ impl Probes {
             let open_end = to.is_none();
             let to = to.unwrap_or(if over { deadline.unwrap_or(now) } else { now });
             if to.since(*from) >= left {
-                self.doubt |= self.unsure && open_end && over;
+                self.doubt |= self.reconfigured || self.unsure && open_end && over;
                 return Some(from.after(left));
             }
             self.doubt |= self.unsure && open_end && over;

@@ -9,7 +9,6 @@ pub(crate) struct Slots(pub(crate) Vec<Slot>);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
-    pub(crate) lent: Instant,
     pub(crate) deadline: Instant,
     /// When it was given back, or its time was over.
     pub(crate) ended: Option<Instant>,
@@ -21,7 +20,7 @@ impl Slots {
     }
 
     pub(crate) fn lend(&mut self, now: Instant, time: Duration) -> usize {
-        self.0.push(Slot { lent: now, deadline: now.after(time), ended: None });
+        self.0.push(Slot { deadline: now.after(time), ended: None });
         self.0.len() - 1
     }
 
