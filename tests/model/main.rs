@@ -6,6 +6,7 @@
 
 
 
+mod never_stuck;
 mod op;
 
 mod reference;

@@ -91,7 +91,7 @@ fn half_open(dice: &mut Dice) -> HalfOpen {
     let by_rate = HalfOpen::new().failure_rate(number, share);
     let longest = ms(lease + dice.of(&[0, 500, 4_000, 20_000]));
     dice.of(&[by_successes, by_rate])
-        .max_concurrent_probes(dice.of(&[1, 1, 2, 3]))
+        .max_concurrent_probes(dice.of(&[1, 1, 1, 2, 3]))
         .probe_timeout(ms(lease))
         .max_wait(longest)
         .ignored_as_alive(dice.of(&[0, 1, 2, 3]))

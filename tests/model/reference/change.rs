@@ -201,6 +201,16 @@ impl Reference {
         }
     }
 
+    /// The limit at which the window of this recovery is full, or of the next one.
+    pub(crate) fn full_window(&self) -> f64 {
+        let outage = self.outage.unwrap_or_default();
+        let next = 2.0 + 3.0 * outage.usual.map_or(0.0, |usual| outage.traffic * usual.as_secs_f64()).min(1e6);
+        match &self.phase {
+            Phase::Closed | Phase::Open(_) | Phase::HalfOpen(_) => next,
+            Phase::Recovering(recovery) => recovery.full().map_or(next, |full| next.max(f64::from(full))),
+        }
+    }
+
     pub(crate) fn leases_over(&self, now: Instant) -> u32 {
         match &self.phase {
             Phase::Closed | Phase::Open(_) => 0,

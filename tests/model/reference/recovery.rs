@@ -198,6 +198,14 @@ impl Recovery {
         if self.net >= bearable { Step::Fall("recovery_failed") } else { Step::Stay }
     }
 
+    /// The limit at which a window is full, where one is known.
+    pub(crate) fn full(&self) -> Option<u32> {
+        match &self.gate {
+            Gate::Ramp(..) => None,
+            Gate::Window(window) => window.full(),
+        }
+    }
+
     pub(crate) fn got_far(&self, now: Instant) -> bool {
         match &self.gate {
             Gate::Ramp(ramp, since, _) => now.since(*since) >= ramp.step,
