@@ -4,8 +4,7 @@
 //! crate but the public types of its settings. `MODEL_CASES` sets how many random traces each property gets; the default
 //! is 10,000.
 
-
-
+mod explore;
 mod never_stuck;
 mod op;
 
@@ -13,7 +12,6 @@ mod reference;
 mod settings;
 
 mod traces;
-
 
 /// How many cases a property gets.
 fn cases() -> u32 {

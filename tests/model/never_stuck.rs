@@ -17,7 +17,11 @@
 
 use std::{cell::RefCell, time::Duration};
 
-use proptest::{collection::vec, prelude::*, test_runner::{Config as Runner, TestRunner}};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config as Runner, TestRunner},
+};
 use tower_breaker::{
     Config, Instant, Mode, Outcome, State,
     config::{Jitter, ProbeVerdict, Probing, Recovery},
@@ -40,12 +44,13 @@ pub(crate) struct Worst {
     /// What a recovery takes beyond its calls.
     recovery: Duration,
     /// The calls of the full window.
-    pub(crate) full: f64,
-    pub(crate) back: Duration,
+    full: f64,
+    back: Duration,
 }
 
 fn longest_wait(probing: Probing) -> Duration {
-    let spread = |wait: Duration, jitter| wait.mul_f64(if let Jitter::Spread(share) = jitter { 1.0 + share } else { 1.0 });
+    let spread =
+        |wait: Duration, jitter| wait.mul_f64(if let Jitter::Spread(share) = jitter { 1.0 + share } else { 1.0 });
     match probing {
         Probing::Backoff { max, jitter, .. } => spread(max, jitter),
         Probing::Fixed { wait, jitter } => spread(wait, jitter),
@@ -77,6 +82,10 @@ impl Worst {
         self
     }
 
+    pub(crate) fn with_full(self, full: f64) -> Self {
+        Self { full, ..self }
+    }
+
     /// Within which time the circuit closes if a call comes every `d` and each takes so many answers to count.
     pub(crate) fn bound(&self, d: Duration, each: u32, window: bool) -> Duration {
         // What hangs can bind the window for a lease, which widens it by 2 % a second. With leases of many minutes, or
@@ -89,7 +98,13 @@ impl Worst {
 }
 
 /// One call every `d`, each answered at once, until the circuit is closed: after which time.
-pub(crate) fn heal(machine: &mut Machine, start: Instant, d: Duration, answer: Outcome, bound: Duration) -> Result<Duration, String> {
+pub(crate) fn heal(
+    machine: &mut Machine,
+    start: Instant,
+    d: Duration,
+    answer: Outcome,
+    bound: Duration,
+) -> Result<Duration, String> {
     let mut now = start;
     machine.set_mode(Mode::Auto, None, now);
     while machine.state() != State::Closed {
@@ -168,7 +183,8 @@ fn history(seed: u64, ops: &[u64], seen: &RefCell<Seen>) -> Result<(), String> {
 #[test]
 fn after_any_history_health_closes_the_circuit_in_time() {
     let cases = crate::cases();
-    let mut runner = TestRunner::new(Runner { cases, failure_persistence: None, max_shrink_iters: 500, ..Runner::default() });
+    let mut runner =
+        TestRunner::new(Runner { cases, failure_persistence: None, max_shrink_iters: 500, ..Runner::default() });
     let seen = RefCell::new(Seen::new());
     let histories = (any::<u64>(), vec(any::<u64>(), 1..60));
     let told = runner.run(&histories, |(seed, ops)| history(seed, &ops, &seen).map_err(TestCaseError::fail));
@@ -177,9 +193,9 @@ fn after_any_history_health_closes_the_circuit_in_time() {
     }
     let seen = seen.into_inner();
     seen.iter().for_each(|(what, times)| println!("{times:>8} {what}"));
-    let kinds = ["open", "half_open", "recovering"].into_iter().flat_map(|state| {
-        ["Probes", "Ramp", "Window"].into_iter().map(move |recovery| format!("{state} {recovery}"))
-    });
+    let kinds = ["open", "half_open", "recovering"]
+        .into_iter()
+        .flat_map(|state| ["Probes", "Ramp", "Window"].into_iter().map(move |recovery| format!("{state} {recovery}")));
     let more = ["Backoff", "Fixed", "SquareRoot", "404", "200", "every 10ms", "every 3600s"];
     // A circuit that closes by its probes alone recovers only where other settings came meanwhile.
     let kinds = kinds.filter(|kind| kind != "recovering Probes").chain(more.into_iter().map(Into::into));

@@ -14,7 +14,9 @@ pub(crate) enum Op {
     /// Time goes on.
     Advance(Duration),
     /// Time goes on to when the next call may pass, but for a nanosecond if not `quite`.
-    AdvanceUntilDue { quite: bool },
+    AdvanceUntilDue {
+        quite: bool,
+    },
     /// The clock steps back.
     Back(Duration),
     Begin,

@@ -249,7 +249,10 @@ fn trace(seed: u64, ops: &[u64]) -> Result<Seen, String> {
                 break;
             }
             let settings = format!("{config:#?}");
-            return Err(format!("{settings}\n{log}{at}: {op:?}\nat {:?}, in {:?}: {fault}", pair.now, pair.reference.phase));
+            return Err(format!(
+                "{settings}\n{log}{at}: {op:?}\nat {:?}, in {:?}: {fault}",
+                pair.now, pair.reference.phase
+            ));
         }
         log += &format!("{at}: {op:?}\n");
         if let Some(doubt) = pair.reference.is_in_doubt(pair.now) {

@@ -34,7 +34,14 @@ impl Reference {
     }
 
     /// The end of a probe or of a call of a recovery; whether it came in time.
-    pub(super) fn answered(&mut self, kind: Pass, what: Option<What>, slow: bool, took: Duration, now: Instant) -> bool {
+    pub(super) fn answered(
+        &mut self,
+        kind: Pass,
+        what: Option<What>,
+        slow: bool,
+        took: Duration,
+        now: Instant,
+    ) -> bool {
         let hint = match what {
             Some(What::Failure(failure)) => failure.retry_after,
             Some(What::Success | What::Ignored) | None => None,

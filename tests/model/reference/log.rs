@@ -83,7 +83,14 @@ impl Log {
         self.windows.iter().any(|known| known.window == window)
     }
 
-    pub(crate) fn call(&mut self, config: &Config, failure: Option<Fail>, slow: bool, took: Option<Duration>, now: Instant) {
+    pub(crate) fn call(
+        &mut self,
+        config: &Config,
+        failure: Option<Fail>,
+        slow: bool,
+        took: Option<Duration>,
+        now: Instant,
+    ) {
         let relief = config.evidence.map(relief);
         let counts_run = config.consecutive_failures.is_some();
         self.items.push((now, Item::Call(Call { failure, slow, took, relief, counts_run })));
@@ -133,6 +140,21 @@ impl Log {
             hundredths: standing.iter().map(|(_, call)| weight(call)).sum(),
             slow: standing.iter().filter(|(_, call)| call.slow).count() as u64,
         }
+    }
+
+    /// What stands in each window: how many buckets ago, its weight, and whether it was slow.
+    pub(crate) fn standing_by_age(&self, now: Instant) -> Vec<Vec<(u64, u32, bool)>> {
+        let windows = self.windows.iter().map(|known| {
+            let since = now.since(known.since);
+            let present = match known.window {
+                Window::Time { length, buckets } => (since.as_nanos() / (length / buckets).as_nanos()) as u64,
+                _ => 0,
+            };
+            let standing = self.standing(known.window, now);
+            let weight = |call: &Call| call.failure.map_or(0, |failure| failure.hundredths);
+            standing.iter().map(|(bucket, call)| (present.saturating_sub(*bucket), weight(call), call.slow)).collect()
+        });
+        windows.collect()
     }
 
     /// How many calls stood in the bucket of the last call before it: one in 64, from the first on, times the next call.
@@ -201,7 +223,13 @@ impl Log {
     }
 
     /// The reason to open after the last call, if there is one.
-    pub(crate) fn verdict(&self, config: &Config, failure: Option<Fail>, slow: bool, now: Instant) -> Option<&'static str> {
+    pub(crate) fn verdict(
+        &self,
+        config: &Config,
+        failure: Option<Fail>,
+        slow: bool,
+        now: Instant,
+    ) -> Option<&'static str> {
         let slow_rate = || {
             let rule = config.slow_calls.filter(|_| slow)?;
             let sums = self.sums(rule.window, now);

@@ -6,6 +6,7 @@
 //! so and the trace ends there.
 
 mod change;
+mod digest;
 mod log;
 mod probes;
 mod recovery;
@@ -13,7 +14,10 @@ mod slots;
 mod wait;
 mod what;
 
-pub(crate) use self::{log::Sums, what::{Fail, What}};
+pub(crate) use self::{
+    log::Sums,
+    what::{Fail, What},
+};
 
 use std::{collections::VecDeque, time::Duration};
 

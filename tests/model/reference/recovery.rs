@@ -22,7 +22,7 @@ pub(crate) struct Recovery {
     pub(crate) slots: Slots,
     lease: Duration,
     as_alive: u32,
-    ignored: u32,
+    pub(crate) ignored: u32,
     pub(crate) gate: Gate,
 }
 
@@ -215,6 +215,13 @@ impl Recovery {
 }
 
 impl Window {
+    /// What of it can still matter.
+    pub(crate) fn digest(&self, seen: impl Fn(Instant) -> i128) -> String {
+        let Self { limit, full, latency, shortest, patience, got_far, probation, usual, .. } = self;
+        let instants = [Some(self.asked_at), self.full_since, self.rejected_at].map(|at| at.map(&seen));
+        format!("{limit} {full:?} {latency} {shortest:?} {patience} {got_far} {probation:?} {usual:?} {instants:?}")
+    }
+
     fn full(&self) -> Option<u32> {
         self.full.map(|full| full.min(1e7) as u32)
     }
