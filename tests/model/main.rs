@@ -8,10 +8,13 @@ mod explore;
 mod never_stuck;
 mod op;
 
+mod phases;
 mod reference;
 mod settings;
 
+mod table;
 mod traces;
+mod waits;
 
 /// How many cases a property gets.
 fn cases() -> u32 {
