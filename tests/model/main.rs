@@ -4,6 +4,13 @@
 //! crate but the public types of its settings. `MODEL_CASES` sets how many random traces each property gets; the default
 //! is 10,000.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "numbers are small, and a fault is a failed test"
+)]
+
+mod clocks;
 mod explore;
 mod never_stuck;
 mod op;
@@ -15,6 +22,7 @@ mod settings;
 mod table;
 mod traces;
 mod waits;
+mod windows;
 
 /// How many cases a property gets.
 fn cases() -> u32 {

@@ -10,7 +10,7 @@ use proptest::{
 use tower_breaker::{
     Config, Instant, Mode, Outcome, State,
     config::{Consecutive, Evidence, FailureCount, FailureRate, Jitter, Probing, Recovery, Window},
-    machine::{Machine, RejectReason},
+    machine::{Machine, RejectReason, Rejection},
 };
 
 use crate::{
@@ -76,7 +76,8 @@ fn drive(machine: &mut Machine, start: Instant, ops: &[u64]) -> (Instant, Vec<To
         let seen = machine.snapshot(now);
         // The usual latency is meant to be remembered, and is all that a recovery says about when to come back.
         let recovering = seen.state == State::Recovering;
-        let refused = refused.map(|refused| (refused.reason, refused.retry_after.filter(|_| !recovering)));
+        let wait = |refused: Rejection| refused.retry_after.filter(|_| refused.reason != RejectReason::Recovering);
+        let refused = refused.map(|refused| (refused.reason, wait(refused)));
         told.push((
             refused,
             seen.state,
