@@ -32,7 +32,7 @@ fn plain(dice: &mut Dice) -> Config {
     if matches!(config.recovery, Recovery::Window(_)) {
         config.recovery = Recovery::Probes;
     }
-    config.probing = Probing::fixed(dice.time(5 * SECOND));
+    config.probing = Probing::fixed(dice.time(5 * SECOND).max(Duration::from_millis(1)));
     config
 }
 
