@@ -77,5 +77,8 @@ fn accepted(input: &Input) {
             play.step(&Op::Advance(*jump));
         }
     }
+    if input.pace > 127 {
+        play.sicken(input.pace - 127);
+    }
     play.heal(input.pace);
 }

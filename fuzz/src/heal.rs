@@ -43,12 +43,18 @@ pub struct Limits {
     ramp: Duration,
     probation: Duration,
     window: bool,
+    half_open: Duration,
+    shortest_lease: Duration,
 }
 
 impl Limits {
     pub fn add(&mut self, config: &Config) {
         self.wait = self.wait.max(longest_wait(config));
         self.lease = self.lease.max(config.half_open.probe_timeout);
+        self.half_open = self.half_open.max(config.half_open.max_wait);
+        let first = self.shortest_lease.is_zero();
+        let known = if first { Duration::MAX } else { self.shortest_lease };
+        self.shortest_lease = known.min(config.half_open.probe_timeout);
         self.need = self.need.max(match config.half_open.verdict {
             ProbeVerdict::Rate { probes, .. } => probes,
             ProbeVerdict::Successes(successes) => successes,
@@ -70,6 +76,20 @@ impl Limits {
         let all = self.wait + self.lease + self.ramp + self.probation;
         let pace = all / (u32::from(most) + 1);
         pace.min(AGE / (4 * self.need + 20_000)).max(Duration::from_millis(1))
+    }
+
+    /// The longest that it can be half-open while a call comes every `pace` and none of them ends.
+    ///
+    /// Probes whose leases overlap and are all over when the next call comes are counted as one lease.
+    pub fn longest_half_open(&self, pace: Duration) -> Duration {
+        let leases = (self.half_open.as_secs_f64() / self.shortest_lease.as_secs_f64()).ceil() + 1.0;
+        let longest = leases * (self.half_open + self.lease + pace).as_secs_f64() + 2.0 * pace.as_secs_f64();
+        Duration::from_secs_f64(longest.min((AGE / 8).as_secs_f64()))
+    }
+
+    /// How long it takes until an open circuit has been half-open, and is open again, some times over.
+    pub fn some_outages(&self, pace: Duration) -> Duration {
+        2 * (self.wait + self.longest_half_open(pace))
     }
 
     fn bound(&self, pace: Duration) -> Duration {

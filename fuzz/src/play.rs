@@ -10,6 +10,9 @@ use crate::{
     subject::{Answer, Both},
 };
 
+/// How many calls come while all of them hang: an input should end within some milliseconds.
+const MOST_SICK: u32 = 1_000;
+
 /// Both hearts, and what this side knows of them.
 pub struct Play {
     both: Both,
@@ -82,6 +85,39 @@ impl Play {
         let before = self.both.snapshot();
         self.both.reconfigure(config).expect_err("the settings are out of bounds");
         assert_eq!(before, self.both.snapshot(), "refused settings changed something");
+        self.agree();
+    }
+
+    /// From now on no call ends: whatever was before, a half-open circuit does not wait for ever.
+    pub fn sicken(&mut self, pace: u8) {
+        if self.latest > LATEST {
+            return;
+        }
+        self.set_clock(self.latest);
+        self.both.set_mode(Mode::Auto, None, self.now);
+        let pace = self.limits.pace(pace);
+        let (most, until) = (self.limits.longest_half_open(pace), self.now.after(self.limits.some_outages(pace)));
+        let mut phase = (0, self.now);
+        for _ in 0..MOST_SICK {
+            if self.now >= until {
+                break;
+            }
+            // A closed circuit lets them all hang, and there is nothing to see.
+            let snapshot = self.both.snapshot();
+            if snapshot.state == State::Closed {
+                return;
+            }
+            if phase.0 != snapshot.epoch {
+                phase = (snapshot.epoch, self.now);
+            }
+            let lasted = self.now.since(phase.1);
+            let too_long = snapshot.state == State::HalfOpen && lasted > most;
+            assert!(!too_long, "half-open for {lasted:?}, at most {most:?}: {:?}", self.limits);
+            self.begin();
+            // Now and not at the end: few are kept.
+            self.both.take_events();
+            self.set_clock(self.now.after(pace));
+        }
         self.agree();
     }
 
