@@ -107,8 +107,8 @@ fn reading(u: Bytes) -> Result<Reading> {
 }
 
 fuzz_target!(|input: Input| {
-    play(&input, |config, clock| Pure::new(config, clock));
-    play(&input, |config, clock| Shared::new(config, clock));
+    play(&input, Pure::new);
+    play(&input, Shared::new);
 });
 
 fn play<H: Heart>(input: &Input, make: impl FnOnce(Config, Restless) -> H) {

@@ -124,7 +124,7 @@ pub fn recovery(u: Bytes) -> Result<Recovery> {
     Ok(match within(u, 0, 2)? {
         0 => Recovery::Probes,
         1 => {
-            let low = share(u, 0.01, 1.0)?;
+            let low = share(u, 0.01, 0.99)?;
             let ramp = Ramp::new().shares([low, low.max(0.25), 1.0, 1.0]);
             Recovery::Ramp(ramp.step(Duration::from_secs(within(u, 1, 5)?.into())).tolerance(within(u, 1, 8)?))
         }

@@ -150,12 +150,13 @@ pub fn heal(
     let bound = limits.bound(pace) + late + leap;
     // How many calls the circuit has let through, one after the other, since the bound was over.
     let mut passed = 0.0;
-    while patient.state() != State::Closed {
+    let mut state = patient.state();
+    while state != State::Closed {
         let lets_pass = patient.call(now);
         past.rejected += u32::from(!lets_pass);
+        state = patient.state();
         if now.since(start) > bound {
             passed += 1.0;
-            let state = patient.state();
             let fills = limits.window && state == State::Recovering && lets_pass;
             let most = 2.0 * past.full() + 2.0;
             if fills && passed > MOST_TO_FILL && most > MOST_TO_FILL {

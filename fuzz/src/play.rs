@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How many calls come while all of them hang: an input should end within some milliseconds.
-const MOST_SICK: u32 = 1_000;
+const MOST_SICK: u32 = 200;
 
 /// Both hearts, and what this side knows of them.
 pub struct Play {
@@ -26,6 +26,8 @@ pub struct Play {
     /// Calls that have ended and must stand in the ledger, and calls that were refused.
     ended: u64,
     refused: u64,
+    /// Whether the mode that was set last counts nothing; it may have ended by itself.
+    disabled: bool,
 }
 
 struct Call {
@@ -41,7 +43,18 @@ impl Play {
         let mut limits = Limits::default();
         limits.add(&config);
         let (now, latest) = (Instant::ZERO, Instant::ZERO);
-        Self { both, now, latest, under_way: Vec::new(), names: 0, limits, past: Past::default(), ended: 0, refused: 0 }
+        Self {
+            both,
+            now,
+            latest,
+            under_way: Vec::new(),
+            names: 0,
+            limits,
+            past: Past::default(),
+            ended: 0,
+            refused: 0,
+            disabled: false,
+        }
     }
 
     /// Lets one thing happen; panics where the two do not agree or the ledger does not add up.
@@ -63,6 +76,7 @@ impl Play {
                 }
             }
             Op::Mode(mode, lasting) => {
+                self.disabled = mode == Mode::Disabled;
                 self.both.set_mode(mode, lasting.map(|lasting| self.now.after(lasting)), self.now);
             }
             Op::Outage(probes) => {
@@ -77,7 +91,8 @@ impl Play {
             }
             Op::Reset => self.both.reset(),
         }
-        self.agree();
+        self.both.agree().unwrap_or_else(|told| panic!("{told}"));
+        self.both.take_events();
     }
 
     /// Gives other settings that are out of their bounds: they must be refused and change nothing.
@@ -93,8 +108,10 @@ impl Play {
         if self.latest > LATEST {
             return;
         }
+        self.agree();
         self.set_clock(self.latest);
         self.both.set_mode(Mode::Auto, None, self.now);
+        self.disabled = false;
         let pace = self.limits.pace(pace);
         let (most, until) = (self.limits.longest_half_open(pace), self.now.after(self.limits.some_outages(pace)));
         let mut phase = (0, self.now);
@@ -126,8 +143,10 @@ impl Play {
         if self.latest > LATEST {
             return;
         }
+        self.agree();
         self.set_clock(self.latest);
         self.both.set_mode(Mode::Auto, None, self.now);
+        self.disabled = false;
         let (limits, past, now, pace) = (self.limits, self.past, self.now, self.limits.pace(pace));
         heal(&mut self, &limits, past, now, now, pace);
         self.agree();
@@ -143,7 +162,7 @@ impl Play {
     fn begin(&mut self) -> bool {
         self.names += 1;
         let name = self.names.to_string();
-        let counted = self.both.snapshot().mode != Mode::Disabled;
+        let counted = !self.disabled || self.both.snapshot().mode != Mode::Disabled;
         match self.both.begin(&name).unwrap_or_else(|told| panic!("{told}")) {
             Answer::Admitted => self.under_way.push(Call { name, began: self.now, counted }),
             Answer::Refused(rejection) => {
@@ -176,6 +195,7 @@ impl Play {
         passes
     }
 
+    /// Compares the two, and the ledger with what has been seen of the calls.
     fn agree(&mut self) {
         self.both.agree().unwrap_or_else(|told| panic!("{told}"));
         self.both.take_events();
