@@ -54,12 +54,14 @@ pub(crate) struct Book {
     inside: AtomicU64,
     /// Calls that came twice or bore no number that is known.
     strangers: AtomicU64,
+    /// Calls that were rejected although the circuit let calls pass from that instant on.
+    at_transition: AtomicU64,
 }
 
 impl Book {
     pub(crate) fn new(most: usize) -> Self {
         let fates = (0..most).map(|_| AtomicU8::new(0)).collect();
-        Self { fates, inside: AtomicU64::new(0), strangers: AtomicU64::new(0) }
+        Self { fates, inside: AtomicU64::new(0), strangers: AtomicU64::new(0), at_transition: AtomicU64::new(0) }
     }
 
     /// Takes note that a call has come in; if the entry is dropped without a fate, the call was.
@@ -77,6 +79,15 @@ impl Book {
     pub(crate) fn take(&self, number: usize) -> Fate {
         let fate = self.fates[number].swap(0, Ordering::SeqCst);
         Fate::ALL.into_iter().find(|known| *known as u8 == fate).unwrap_or(Fate::Unknown)
+    }
+
+    /// Takes note of a call that was rejected although the circuit let calls pass from that instant on.
+    pub(crate) fn at_transition(&self) {
+        self.at_transition.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn at_transition_times(&self) -> u64 {
+        self.at_transition.load(Ordering::SeqCst)
     }
 
     pub(crate) fn strangers(&self) -> u64 {

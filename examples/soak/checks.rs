@@ -24,7 +24,12 @@ pub(crate) fn report(found: &Found) -> ExitCode {
         sums.of(Fate::Unknown),
     );
     println!("  the ledger: {ledger:?}");
-    println!("  {} transitions, opened {} times", snapshot.epoch - 1, snapshot.times_opened);
+    println!(
+        "  {} transitions, opened {} times; {} calls were rejected at the instant of a transition",
+        snapshot.epoch - 1,
+        snapshot.times_opened,
+        found.at_transition,
+    );
     let mut held = true;
     for (holds, says) in checks(found) {
         println!("  {}  {says}", if holds { "ok    " } else { "FAILED" });

@@ -1,6 +1,7 @@
 //! The gateway: an axum server that calls the back end through the recommended stack, and keeps the book.
 
 use std::{
+    error::Error,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -18,7 +19,7 @@ use hyper::body::Incoming;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tower::{ServiceBuilder, ServiceExt, load_shed::error::Overloaded, util::BoxCloneSyncService};
-use tower_breaker::{BoxError, Circuit, CircuitBreakerLayer, Rejected};
+use tower_breaker::{BoxError, Circuit, CircuitBreakerLayer, Rejected, machine::RejectReason};
 
 use crate::{
     args::Plant,
@@ -111,13 +112,22 @@ async fn forward(State(desk): State<Desk>, headers: HeaderMap) -> Response<Body>
     *request.uri_mut() = desk.back_end;
     let (fate, response) = match desk.stack.oneshot(request).await {
         Ok(response) => (judge(response.status()), response.map(Body::from)),
-        Err(error) if Rejected::find(&*error).is_some() => (Fate::Rejected, status(StatusCode::SERVICE_UNAVAILABLE)),
+        Err(error) if is_rejected(&*error, &desk.book) => (Fate::Rejected, status(StatusCode::SERVICE_UNAVAILABLE)),
         Err(error) if error.is::<Overloaded>() => (Fate::Ignored, status(StatusCode::SERVICE_UNAVAILABLE)),
         Err(_) => (Fate::Failed, status(StatusCode::BAD_GATEWAY)),
     };
     entry.ends(fate);
     let wrong = desk.plant == Some(Plant::Answer) && unlucky;
     tell(response, if wrong { Fate::Dropped } else { fate })
+}
+
+/// Below the circuit all is always ready; so it is "not ready" only where leave came between two looks at the circuit.
+fn is_rejected(error: &(dyn Error + 'static), book: &Book) -> bool {
+    let Some(rejected) = Rejected::find(error) else { return false };
+    if rejected.reason() == RejectReason::NotReady {
+        book.at_transition();
+    }
+    true
 }
 
 /// The part of `HttpClassifier`'s table that this back end can show, written down again.

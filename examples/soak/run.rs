@@ -36,6 +36,7 @@ pub(crate) struct Found {
     pub(crate) lasted: Duration,
     pub(crate) sums: Sums,
     pub(crate) snapshot: Snapshot,
+    pub(crate) at_transition: u64,
     /// How often the books were balanced, and what did not.
     pub(crate) rounds: u32,
     pub(crate) faults: Vec<String>,
@@ -82,7 +83,8 @@ pub(crate) async fn run(options: &Options) -> Result<Found, BoxError> {
     let lasted = clock::now().duration_since(start);
     let healed = soak.heal(&mut rng).await?;
 
-    let Soak { circuit, users, sums, rounds, faults, memory, .. } = soak;
+    let Soak { circuit, users, book, sums, rounds, faults, memory, .. } = soak;
+    let at_transition = book.at_transition_times();
     drop(users);
     gateway.stop().await?;
     back_end.stop();
@@ -90,7 +92,18 @@ pub(crate) async fn run(options: &Options) -> Result<Found, BoxError> {
     let _ = timeout(ENDING, until(ended)).await;
     let files = files.zip(system::open_files()).map(|(before, after)| [before, after]);
     let tasks = [tasks, system::tasks()];
-    Ok(Found { lasted, sums, snapshot: circuit.snapshot(), rounds, faults, healed, memory, tasks, files })
+    Ok(Found {
+        lasted,
+        sums,
+        snapshot: circuit.snapshot(),
+        at_transition,
+        rounds,
+        faults,
+        healed,
+        memory,
+        tasks,
+        files,
+    })
 }
 
 impl Soak {
