@@ -189,7 +189,7 @@ fn calls(world: &World, round: Round, seed: u64) -> Seen {
             Err(_) => {
                 seen.rejected += 1;
                 // A probe is held until the thread that has it is refused another.
-                for probe in held.take() {
+                if let Some(probe) = held.take() {
                     world.probes.fetch_sub(1, Ordering::SeqCst);
                     seen.end(probe, outcome(round, &mut random));
                 }
@@ -223,7 +223,7 @@ fn calls(world: &World, round: Round, seed: u64) -> Seen {
             _ => {}
         }
     }
-    for probe in held {
+    if let Some(probe) = held {
         world.probes.fetch_sub(1, Ordering::SeqCst);
         seen.end(probe, None);
     }
