@@ -11,3 +11,12 @@ pub mod design {}
 
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
+
+#[doc = include_str!("../docs/performance.md")]
+pub mod performance {}
+
+#[doc = include_str!("../docs/verification.md")]
+pub mod verification {}
+
+#[doc = include_str!("../docs/comparison.md")]
+pub mod comparison {}

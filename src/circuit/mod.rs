@@ -20,9 +20,9 @@
 //! # Ok::<(), tower_breaker::ConfigError>(())
 //! ```
 //!
-//! A [`Circuit`] is cheap to clone, and a clone is the same circuit. In the closed state a call touches atomics only: no
-//! lock, no allocation, one read of the clock, two for a call that is timed. What is rare (a trip, a probe, the recovery, an operator) takes a
-//! lock for as long as it takes to change a few numbers; no code of yours ever runs under it.
+//! A [`Circuit`] is cheap to clone, and a clone is the same circuit. In the closed state a call that succeeds takes no lock and
+//! allocates nothing; it reads the clock once, or not at all where no rule asks for the time. Everything else takes a lock for
+//! as long as it takes to change a few numbers; no code of yours ever runs under it.
 
 mod builder;
 mod call;

@@ -96,7 +96,7 @@ impl Stripe {
         match ended.outcome() {
             Some(Outcome::Failure(_)) => false,
             Some(Outcome::Ignored) => self.count_in(stamp.epoch, &self.ignored),
-            Some(Outcome::Success) => self.succeed_in_time(stamp.epoch),
+            Some(Outcome::Success) => self.succeed(stamp.epoch),
             None => self.count_in(stamp.epoch, &self.cancelled),
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub enum Window {
     /// The last calls, however old they are.
     Count {
-        /// How many: 1 to 400,000. The window takes four bytes a call, once.
+        /// How many: 1 to 400,000. It takes 16 bytes for each failed or slow call in it, and nothing for the others.
         calls: u32,
     },
     /// The calls that ended in the last stretch of time, in buckets that expire whole.

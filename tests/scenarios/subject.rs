@@ -1,4 +1,4 @@
-//! The two hearts side by side, told the same and asked the same.
+//! The machine and the circuit side by side, told the same and asked the same.
 
 use std::collections::HashMap;
 
@@ -130,7 +130,7 @@ impl Both {
         let machine: Vec<_> = std::iter::from_fn(|| self.machine.next_event()).collect();
         let circuit: Vec<_> =
             std::iter::from_fn(|| self.events.try_next()).map(|event| event.expect("none missed")).collect();
-        assert_eq!(machine, circuit, "the events of the two hearts");
+        assert_eq!(machine, circuit, "the events of the two");
         self.log.extend(machine);
     }
 }
