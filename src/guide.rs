@@ -12,6 +12,7 @@ pub mod design {}
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 
+#[expect(clippy::doc_markdown, reason = "its tables are printed by the benches")]
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
 

@@ -31,7 +31,7 @@ impl Circuit {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped the call is cancelled; see [`Permit`] for what that means to the circuit.
+    /// If the future is dropped the call is cancelled; see [`Permit`](crate::Permit) for what that means to the circuit.
     pub async fn call<T, E>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, CallError<E>> {
         self.call_with(call, errors_fail).await
     }
