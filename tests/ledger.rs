@@ -267,7 +267,7 @@ fn not_one_of_the_calls_of_two_threads_is_lost() {
     let world = World { circuit, time, under_way: Mutex::default(), probes: AtomicU32::new(0) };
     let (mut seen, mut last) = (Seen::default(), Ledger::default());
     for number in 0..calls_in_all.div_ceil(THREADS * ROUND) {
-        let round = ROUNDS[number as usize % ROUNDS.len()];
+        let round = ROUNDS[usize::try_from(number).expect("few rounds") % ROUNDS.len()];
         prepare(&world, round, number, &mut seen);
         // Those of earlier rounds have ended before a round in which nothing is late.
         if is_steady(round) {
