@@ -148,11 +148,13 @@ fn a_failure_that_races_a_reset_leaves_a_new_circuit() {
 fn two_resets_and_a_success_count_it_once() {
     bounded(|| {
         let world = World::new(run_of(1));
-        let (success, a, b) = (world.acquire(), world.clone(), world.clone());
+        let (success, operator) = (world.acquire(), world.clone());
         at_once([
             steps(|| success.record(Outcome::Success)),
-            steps(move || a.circuit.reset()),
-            steps(move || b.circuit.reset()),
+            steps(move || {
+                operator.circuit.reset();
+                operator.circuit.reset();
+            }),
         ]);
         assert_eq!(world.went_to(), [State::Closed, State::Closed]);
         let ledger = world.ledger_of(1);
@@ -160,6 +162,18 @@ fn two_resets_and_a_success_count_it_once() {
         assert_eq!(world.circuit.snapshot().epoch, 3);
         world.record(Outcome::Success, 1);
         world.ledger_of(2);
+    });
+}
+
+#[test]
+fn two_resets_at_once_are_two_phases() {
+    in_full(|| {
+        let world = World::new(run_of(1));
+        let (a, b) = (world.clone(), world.clone());
+        at_once([steps(move || a.circuit.reset()), steps(move || b.circuit.reset())]);
+        assert_eq!(world.went_to(), [State::Closed, State::Closed]);
+        world.record(Outcome::Success, 1);
+        world.ledger_of(1);
     });
 }
 
