@@ -92,6 +92,23 @@ fn successes_of_two_threads_at_one_gate_all_count() {
     });
 }
 
+/// What only the ledger counts is taken away by whoever reads it.
+#[test]
+fn a_call_that_says_nothing_is_not_lost_to_a_reader() {
+    for ignored in [true, false] {
+        in_full(move || {
+            let world = World::new(run_of(1));
+            let (call, reader) = (world.acquire(), world.clone());
+            at_once([
+                steps(move || if ignored { call.record(Outcome::Ignored) } else { drop(call) }),
+                steps(move || assert!(reader.circuit.snapshot().ledger.ended() <= 1)),
+            ]);
+            let ledger = world.ledger_of(1);
+            assert_eq!((ledger.ignored, ledger.cancelled), (u64::from(ignored), u64::from(!ignored)));
+        });
+    }
+}
+
 /// A stripe is added under the lock, so that it cannot miss the closing of the gates.
 #[test]
 fn a_thread_that_is_new_while_the_circuit_trips_leaves_no_gate_open() {
