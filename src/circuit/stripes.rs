@@ -2,7 +2,7 @@
 
 use crate::{
     circuit::Stripe,
-    machine::{Epoch, Machine, SAMPLED},
+    machine::{Epoch, Line, Machine, SAMPLED},
     sync::{Arc, Weak},
 };
 
@@ -75,7 +75,12 @@ impl Stripes {
         for known in &mut self.list {
             if let Some(stripe) = known.stripe.upgrade() {
                 let left = stripe.gate().close(known.successes);
-                machine.successes(left.successes);
+                // They passed after the fold, while the machine moved on: a new phase must not begin with them.
+                if self.open.is_some_and(|was| was.epoch == Epoch::new(machine.core().epoch())) {
+                    machine.successes(left.successes);
+                } else {
+                    machine.count(Line::Succeeded, left.successes);
+                }
                 if left.sample_due {
                     machine.tally().ask_sample();
                 }

@@ -126,6 +126,7 @@ fn a_success_that_races_a_reset_counts_once() {
         assert_eq!(world.went_to(), [State::Closed]);
         let ledger = world.ledger_of(1);
         assert_eq!(ledger.succeeded + ledger.late, 1);
+        assert_eq!(world.circuit.snapshot().window.calls, 0, "the new phase begins with nothing of the old one");
     });
 }
 
