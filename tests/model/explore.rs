@@ -188,7 +188,7 @@ fn from_every_reachable_state_probes_close_the_circuit() {
     let backoff = Probing::Backoff { base: SECOND, factor: 2.0, max: 3 * SECOND, jitter: Jitter::None };
     all_close("backoff", small().probing(backoff), &[], END, 3_000);
     let rate = FailureRate::new(0.5).minimum_calls(2).window(Window::count(3));
-    all_close("a rate of calls", by_rate(rate), &[], END, 6_000);
+    all_close("a rate of calls", by_rate(rate), &[], END, 3_000);
     // Any number of calls fits into a second, so there is no end here.
     let rate = FailureRate::new(0.5).minimum_calls(2).window(Window::time(2 * SECOND).buckets(2));
     all_close("a rate in time", by_rate(rate), &[], 13, 500);

@@ -4,9 +4,9 @@ use super::*;
 
 impl Reference {
     /// A success or a failure of the closed phase.
-    pub(super) fn counted(&mut self, failure: Option<Fail>, slow: bool, took: Option<Duration>, now: Instant) {
-        self.log.call(&self.config, failure, slow, took, now);
-        self.sample_due |= self.log.is_sample_due(&self.config, now);
+    pub(super) fn counted(&mut self, failure: Option<Fail>, slow: bool, sample: Option<Duration>, now: Instant) {
+        self.log.call(&self.config, failure, slow, sample, now);
+        self.bucket_begun |= self.log.has_begun_a_bucket();
         let Some(reason) = self.log.verdict(&self.config, failure, slow, now) else { return };
         let traffic = self.log.traffic(&self.config, now);
         self.end_mode(now);
@@ -143,6 +143,7 @@ impl Reference {
         self.reason = None;
         self.enter(Phase::Closed, reason, now);
         self.log.items.push((now, Item::Began));
+        self.bucket_begun = false;
     }
 
     pub(super) fn enter(&mut self, phase: Phase, reason: &'static str, now: Instant) {
@@ -173,7 +174,6 @@ impl Reference {
         self.end_mode(now);
         self.close("reset", now);
         self.log.items.push((now, Item::LatencyForgotten));
-        self.sample_due = true;
     }
 
     pub(crate) fn reconfigure(&mut self, config: Config, now: Instant) {
@@ -185,7 +185,7 @@ impl Reference {
             probes.reconfigured();
         }
         self.config = config;
-        self.log.configure(&config, now);
+        self.bucket_begun |= self.log.configure(&config, now);
     }
 
     /// The window that people are shown and the calls it needs, its sums, and the weight of the run.

@@ -53,7 +53,8 @@ impl Reference {
         let place = |slot: usize| lent.iter().position(|(at, _)| *at == slot);
         // Only the usual latency looks at how long a call took.
         let began = |ticket: &Ticket| {
-            ticket.started.filter(|_| asks_for_traffic(&self.config)).map(|started| seen(started, now))
+            let teaches = ticket.sampled || ticket.kind != Pass::Counted;
+            ticket.started.filter(|_| teaches && asks_for_traffic(&self.config)).map(|started| seen(started, now))
         };
         let mut tickets: Vec<String> = tickets
             .iter()
@@ -71,8 +72,9 @@ impl Reference {
             .recovered
             .filter(|_| asks_for_traffic(&self.config))
             .map(|(at, outage)| (seen(at, now), outage.traffic.to_bits(), outage.relapses.min(3)));
-        let learnt = asks_for_traffic(&self.config)
-            .then(|| (self.log.net_and_latency().1, self.sample_due, seen(self.log.phase()[0].0, now)));
+        let learnt = asks_for_traffic(&self.config).then(|| {
+            (self.log.net_and_latency().1, self.log.sampling(self.bucket_begun, now), seen(self.log.phase()[0].0, now))
+        });
         format!(
             "{:?} {phase} {slots:?} {tickets:?} {outage:?} {recovered:?} {learnt:?} {} {:?}",
             self.state(),
@@ -83,6 +85,13 @@ impl Reference {
 }
 
 impl Log {
+    /// What decides about the next sample, and what the estimate of the traffic does not know yet.
+    fn sampling(&self, bucket_begun: bool, now: Instant) -> String {
+        let walk = self.walk(Window::DEFAULT, 0);
+        let unseen = (!walk.unseen.is_empty()).then(|| (walk.unseen.len(), now.since(walk.looked)));
+        format!("{bucket_begun} {} {unseen:?}", self.plain() % 128)
+    }
+
     /// The calls that stand in the windows by age, and the run.
     fn digest(&self, now: Instant) -> String {
         let (run, began) = self.run();

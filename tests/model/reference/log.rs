@@ -13,7 +13,7 @@ use super::what::Fail;
 pub(crate) struct Log {
     pub(crate) items: Vec<(Instant, Item)>,
     /// The windows that the settings ask for: since when each has been counting, and from which item on.
-    windows: Vec<Known>,
+    pub(super) windows: Vec<Known>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,10 @@ pub(crate) enum Item {
     Call(Call),
     /// A closed phase began.
     Began,
+    /// Other settings; whether the traffic is an estimate from now on.
+    Configured {
+        estimated: bool,
+    },
     /// The rule that looks at them has gone.
     NetForgotten,
     RunForgotten,
@@ -34,19 +38,20 @@ pub(crate) enum Item {
 pub(crate) struct Call {
     pub(crate) failure: Option<Fail>,
     pub(crate) slow: bool,
-    pub(crate) took: Option<Duration>,
+    /// How long it took, for a plain success that was a sample.
+    pub(crate) sample: Option<Duration>,
     /// What a success takes from the net failures, if somebody counts them.
     relief: Option<u32>,
     counts_run: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Known {
-    window: Window,
-    since: Instant,
-    from: usize,
+pub(super) struct Known {
+    pub(super) window: Window,
+    pub(super) since: Instant,
+    pub(super) from: usize,
     /// When the phase began in which it was new.
-    phase: Instant,
+    pub(super) phase: Instant,
 }
 
 /// The sums over a window.
@@ -57,6 +62,13 @@ pub(crate) struct Sums {
     pub(crate) slow: u64,
 }
 
+impl Call {
+    /// Whether it is a success that nothing more is to be said of.
+    pub(super) fn is_plain(&self) -> bool {
+        self.failure.is_none() && !self.slow
+    }
+}
+
 impl Log {
     pub(crate) fn new(config: &Config, now: Instant) -> Self {
         let mut log = Self { items: vec![(now, Item::Began)], windows: Vec::new() };
@@ -64,8 +76,12 @@ impl Log {
         log
     }
 
-    pub(crate) fn configure(&mut self, config: &Config, now: Instant) {
+    /// Takes other settings; whether a bucket has begun with it.
+    pub(crate) fn configure(&mut self, config: &Config, now: Instant) -> bool {
         let (from, phase) = (self.items.len(), self.phase()[0].0);
+        let estimated = !looked_at(config).contains(&Window::DEFAULT);
+        self.items.push((now, Item::Configured { estimated }));
+        let begun = self.has_begun_a_bucket();
         let known = std::mem::take(&mut self.windows);
         for window in wanted(config) {
             let before = known.iter().find(|known| known.window == window).copied();
@@ -77,6 +93,7 @@ impl Log {
         if config.consecutive_failures.is_none() {
             self.items.push((now, Item::RunForgotten));
         }
+        begun
     }
 
     pub(crate) fn knows(&self, window: Window) -> bool {
@@ -88,48 +105,12 @@ impl Log {
         config: &Config,
         failure: Option<Fail>,
         slow: bool,
-        took: Option<Duration>,
+        sample: Option<Duration>,
         now: Instant,
     ) {
         let relief = config.evidence.map(relief);
         let counts_run = config.consecutive_failures.is_some();
-        self.items.push((now, Item::Call(Call { failure, slow, took, relief, counts_run })));
-    }
-
-    /// The calls of the present closed phase that stand in a window now, newest last, each with its bucket.
-    fn standing(&self, window: Window, now: Instant) -> Vec<(u64, Call)> {
-        let known = self.windows.iter().find(|known| known.window == window).expect("it is wanted");
-        let bucket = |at: Instant| match window {
-            Window::Time { length, buckets } => {
-                at.since(known.since).as_nanos() as u64 / (length.as_nanos() as u64 / u64::from(buckets)).max(1)
-            }
-            _ => 0,
-        };
-        // A clock that steps back counts in the newest bucket, at the earliest in that in which the phase began.
-        let mut newest = bucket(known.phase);
-        let mut calls = Vec::new();
-        for (at, item) in &self.items[known.from..] {
-            match item {
-                Item::Call(call) => {
-                    newest = newest.max(bucket(*at));
-                    calls.push((newest, *call));
-                }
-                Item::Began => {
-                    newest = newest.max(bucket(*at));
-                    calls.clear();
-                }
-                Item::NetForgotten | Item::RunForgotten | Item::NetCapped(_) | Item::LatencyForgotten => {}
-            }
-        }
-        match window {
-            Window::Count { calls: most } => calls.split_off(calls.len().saturating_sub(most as usize)),
-            Window::Time { buckets, .. } => {
-                let present = newest.max(bucket(now));
-                calls.retain(|(bucket, _)| bucket + u64::from(buckets) > present);
-                calls
-            }
-            _ => unreachable!("there are two kinds of windows"),
-        }
+        self.items.push((now, Item::Call(Call { failure, slow, sample, relief, counts_run })));
     }
 
     pub(crate) fn sums(&self, window: Window, now: Instant) -> Sums {
@@ -157,14 +138,9 @@ impl Log {
         windows.collect()
     }
 
-    /// How many calls stood in the bucket of the last call before it: one in 64, from the first on, times the next call.
-    pub(crate) fn is_sample_due(&self, config: &Config, now: Instant) -> bool {
-        if !asks_for_traffic(config) {
-            return false;
-        }
-        let standing = self.standing(Window::DEFAULT, now);
-        let last = standing.last().expect("it was just counted").0;
-        (standing.iter().filter(|(bucket, _)| *bucket == last).count() - 1) % 64 == 0
+    /// How many plain successes there were in this phase.
+    pub(crate) fn plain(&self) -> usize {
+        self.phase().iter().filter(|(_, item)| matches!(item, Item::Call(call) if call.is_plain())).count()
     }
 
     /// The items of the present closed phase.
@@ -182,14 +158,18 @@ impl Log {
                 Item::Call(Call { failure: Some(failure), counts_run: true, .. }) if !failure.rate_limited => {
                     run = (run.0 + failure.hundredths, run.1.or(Some(*at)));
                 }
-                Item::Call(_) | Item::NetForgotten | Item::NetCapped(_) | Item::LatencyForgotten => {}
+                Item::Call(_)
+                | Item::Configured { .. }
+                | Item::NetForgotten
+                | Item::NetCapped(_)
+                | Item::LatencyForgotten => {}
             }
         }
         run
     }
 
-    /// Page's one-sided CUSUM in hundredths, and the usual latency in nanoseconds: the moving average over the timed
-    /// successes of all phases at which there was no net failure.
+    /// Page's one-sided CUSUM in hundredths, and the usual latency in nanoseconds: the moving average over the samples
+    /// of all phases before which there was no net failure.
     pub(crate) fn net_and_latency(&self) -> (u32, u64) {
         let (mut net, mut latency) = (0u32, 0u64);
         for (_, item) in &self.items {
@@ -197,15 +177,15 @@ impl Log {
                 Item::Began | Item::NetForgotten => net = 0,
                 Item::NetCapped(most) => net = net.min(*most),
                 Item::LatencyForgotten => latency = 0,
-                Item::RunForgotten => {}
+                Item::RunForgotten | Item::Configured { .. } => {}
                 Item::Call(Call { failure: Some(failure), relief, .. }) => {
                     net += relief.map_or(0, |_| failure.hundredths);
                 }
-                Item::Call(Call { failure: None, relief, took, .. }) => {
-                    net = net.saturating_sub(relief.unwrap_or(0));
-                    if let (0, Some(took)) = (net, took) {
+                Item::Call(Call { failure: None, relief, sample, .. }) => {
+                    if let (0, Some(took)) = (net, sample) {
                         latency = averaged(latency, *took);
                     }
+                    net = net.saturating_sub(relief.unwrap_or(0));
                 }
             }
         }
@@ -287,17 +267,20 @@ pub(crate) fn asks_for_traffic(config: &Config) -> bool {
         || matches!(config.probing, Probing::SquareRoot { .. })
 }
 
-fn wanted(config: &Config) -> Vec<Window> {
-    let mut windows: Vec<Window> = [
+/// The windows of the rules.
+fn looked_at(config: &Config) -> Vec<Window> {
+    let rules = [
         config.failure_rate.map(|rule| rule.window),
         config.burst.map(|rule| rule.window),
         config.slow_calls.map(|rule| rule.window),
         config.failure_count.map(|rule| Window::time(rule.period)),
-        asks_for_traffic(config).then_some(Window::DEFAULT),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    ];
+    rules.into_iter().flatten().collect()
+}
+
+fn wanted(config: &Config) -> Vec<Window> {
+    let mut windows = looked_at(config);
+    windows.extend(asks_for_traffic(config).then_some(Window::DEFAULT));
     windows.sort_by_key(|window| format!("{window:?}"));
     windows.dedup();
     windows

@@ -11,6 +11,7 @@ mod log;
 mod probes;
 mod recovery;
 mod slots;
+mod standing;
 mod wait;
 mod what;
 
@@ -72,6 +73,8 @@ pub(crate) struct Ticket {
     epoch: u64,
     pub(crate) kind: Pass,
     started: Option<Instant>,
+    /// Whether it is timed to learn the usual latency.
+    sampled: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,7 +102,8 @@ pub(crate) struct Reference {
     pub(crate) reason: Option<&'static str>,
     pub(crate) times_opened: u64,
     pub(crate) ledger: Ledger,
-    sample_due: bool,
+    /// Whether a bucket has begun since a call was last timed to learn the usual latency.
+    bucket_begun: bool,
     pub(crate) moves: Vec<Move>,
     /// The waits that the machine has drawn and this one has not used yet.
     pub(crate) drawn: VecDeque<Duration>,
@@ -127,7 +131,7 @@ impl Reference {
             reason: None,
             times_opened: 0,
             ledger: Ledger::default(),
-            sample_due: true,
+            bucket_begun: false,
             moves: Vec::new(),
             drawn: drawn.into_iter().collect(),
             fault: None,
@@ -174,9 +178,14 @@ impl Reference {
         };
         let kind = pass.inspect_err(|_| self.ledger.rejected += 1)?;
         let timed = self.slow_after().is_some() || self.abandoned_after().is_some();
-        let sampled = kind == Pass::Counted && std::mem::take(&mut self.sample_due);
+        let sampled = kind == Pass::Counted && self.samples();
         let started = (kind != Pass::Counted || timed || sampled).then_some(now);
-        Ok(Ticket { epoch: self.epoch, kind, started })
+        Ok(Ticket { epoch: self.epoch, kind, started, sampled })
+    }
+
+    /// Whether the next call is timed to learn the usual latency: after a bucket has begun, or after so many successes.
+    fn samples(&mut self) -> bool {
+        asks_for_traffic(&self.config) && (std::mem::take(&mut self.bucket_begun) || self.log.plain() % 128 == 0)
     }
 
     fn pass(&mut self, now: Instant) -> Result<Pass, Refusal> {
@@ -258,7 +267,7 @@ impl Reference {
     }
 
     pub(crate) fn settle(&mut self, ticket: Ticket, what: Option<What>, now: Instant) {
-        let Ticket { epoch, kind, started } = ticket;
+        let Ticket { epoch, kind, started, sampled } = ticket;
         let took = started.map(|started| now.since(started));
         let reached = |limit: Option<Duration>| limit.is_some_and(|limit| took.is_some_and(|took| took >= limit));
         let abandoned = what.is_none() && reached(self.abandoned_after());
@@ -290,8 +299,8 @@ impl Reference {
         if kind == Pass::Counted {
             match what {
                 None | Some(What::Ignored) => {}
-                Some(What::Success) => self.counted(None, slow, took, now),
-                Some(What::Failure(failure)) => self.counted(Some(failure), slow, took, now),
+                Some(What::Success) => self.counted(None, slow, took.filter(|_| sampled && !slow), now),
+                Some(What::Failure(failure)) => self.counted(Some(failure), slow, None, now),
             }
         }
     }
