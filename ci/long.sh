@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
 export PATH="$PWD/target/tools/bin:$PATH"
 
-all=(oracle fuzz soak miri tsan mutants loom shuttle museum comparison benches)
+all=(replay oracle fuzz soak miri tsan mutants loom shuttle museum comparison benches)
 
 say() { printf '\n== %s\n' "$*"; }
 # What the line of this step says.
@@ -40,6 +40,22 @@ step_oracle() {
   export ORACLE_CASES=${ORACLE_CASES:-200000}
   cargo test --release --all-features --test scenarios oracle
   result "$ORACLE_CASES traces"
+}
+
+# What fuzzing has found so far, once more. Any toolchain can, since nothing is searched for.
+step_replay() {
+  cargo build --release --manifest-path fuzz/Cargo.toml
+  local files=0
+  for target in $(fuzz_targets); do
+    local kept=(fuzz/corpus/"$target"/*)
+    "fuzz/target/release/$target" "${kept[@]}" >target/replay.log 2>&1 || {
+      grep -a -A 3 'panicked\|ERROR' target/replay.log
+      result "$target crashed on $(grep -a '^Running: ' target/replay.log | tail -n 1)"
+      exit 1
+    }
+    files=$((files + ${#kept[@]}))
+  done
+  result "$files inputs"
 }
 
 fuzz_targets() { sed -n 's/^name = "\(.*\)"$/\1/p' fuzz/Cargo.toml | tail -n +2; }
