@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
 export PATH="$PWD/target/tools/bin:$PATH"
 
-all=(oracle fuzz soak miri tsan mutants loom shuttle museum comparison benches)
+all=(replay oracle model ledger fuzz soak miri tsan mutants loom shuttle museum comparison benches)
 
 say() { printf '\n== %s\n' "$*"; }
 # What the line of this step says.
@@ -42,6 +42,38 @@ step_oracle() {
   result "$ORACLE_CASES traces"
 }
 
+# The pure machine against a naive model.
+step_model() {
+  needs tests/model
+  export MODEL_CASES=${MODEL_CASES:-200000}
+  cargo test --release --all-features --test model
+  result "$MODEL_CASES traces"
+}
+
+# Calls of two threads that no line of the ledger may lose.
+step_ledger() {
+  needs tests/ledger.rs
+  export TOWER_BREAKER_CALLS=${TOWER_BREAKER_CALLS:-100000000}
+  cargo test --release --test ledger
+  result "$TOWER_BREAKER_CALLS calls"
+}
+
+# What fuzzing has found so far, once more. Any toolchain can, since nothing is searched for.
+step_replay() {
+  cargo build --release --manifest-path fuzz/Cargo.toml
+  local files=0
+  for target in $(fuzz_targets); do
+    local kept=(fuzz/corpus/"$target"/*)
+    "fuzz/target/release/$target" "${kept[@]}" >target/replay.log 2>&1 || {
+      grep -a -A 3 'panicked\|ERROR' target/replay.log
+      result "$target crashed on $(grep -a '^Running: ' target/replay.log | tail -n 1)"
+      exit 1
+    }
+    files=$((files + ${#kept[@]}))
+  done
+  result "$files inputs"
+}
+
 fuzz_targets() { sed -n 's/^name = "\(.*\)"$/\1/p' fuzz/Cargo.toml | tail -n +2; }
 
 # Bad input. There is no unsafe code in the crate, so a sanitizer of addresses has nothing to find and would only make it
@@ -56,7 +88,7 @@ step_fuzz() {
     local found=fuzz/target/corpus/$target log=target/fuzz-$target.log
     mkdir -p "$found"
     cargo +nightly fuzz run --sanitizer none "$target" "$found" "fuzz/corpus/$target" -- \
-      -max_total_time="$seconds" -max_len=1024 -timeout=10 -print_final_stats=1 >"$log" 2>&1 || {
+      -max_total_time="$seconds" -max_len=512 -timeout=10 >"$log" 2>&1 || {
       grep -a -A 3 'panicked\|ERROR' "$log"
       result "$target crashed, see $log and fuzz/artifacts/$target"
       exit 1
@@ -76,7 +108,7 @@ step_corpus() {
     mkdir -p "fuzz/target/corpus/$target" "fuzz/corpus/$target"
     rm -rf target/kept && mkdir -p target/kept
     cargo +nightly fuzz run --sanitizer none "$target" target/kept "fuzz/target/corpus/$target" "fuzz/corpus/$target" -- \
-      -set_cover_merge=1 -use_counters=0 -max_len=1024 >"target/corpus-$target.log" 2>&1
+      -set_cover_merge=1 -use_counters=0 -max_len=512 >"target/corpus-$target.log" 2>&1
     rm -rf "fuzz/corpus/$target" && mv target/kept "fuzz/corpus/$target"
   done
   result "$(find fuzz/corpus -type f | wc -l) files, $(du -sh --apparent-size fuzz/corpus | cut -f1)"
@@ -126,16 +158,19 @@ step_mutants() {
 # Every schedule of small models, with one preemption more than CI has.
 step_loom() {
   needs tests/loom tests/loom.rs
-  LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-4} RUSTFLAGS='--cfg tower_breaker_loom' \
-    cargo test --release --target-dir target/loom --test loom
-  result "preemption bound ${LOOM_MAX_PREEMPTIONS:-4}"
+  export LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-4}
+  RUSTFLAGS='--cfg tower_breaker_loom' \
+    cargo test --release --no-default-features --test loom --target-dir target/loom
+  result "preemption bound $LOOM_MAX_PREEMPTIONS"
 }
 
 # Random schedules of many threads.
 step_shuttle() {
   needs tests/shuttle tests/shuttle.rs
-  RUSTFLAGS='--cfg tower_breaker_shuttle' cargo test --release --target-dir target/shuttle --test shuttle
-  result 'all models'
+  export TOWER_BREAKER_SCHEDULES=${TOWER_BREAKER_SCHEDULES:-100000}
+  RUSTFLAGS='--cfg tower_breaker_shuttle' \
+    cargo test --release --no-default-features --test shuttle --target-dir target/shuttle
+  result "$TOWER_BREAKER_SCHEDULES schedules of each"
 }
 
 # Bugs of other breakers planted in ours: each must be noticed.
@@ -163,7 +198,8 @@ help() {
   cat <<END
 
 Steps: ${all[*]}, and corpus (keeps the best of what fuzzing has found).
-ORACLE_CASES, FUZZ_SECONDS (each target), SOAK_MINUTES, SOAK_SEED, MIRI_SEEDS, LOOM_MAX_PREEMPTIONS and MUTANTS_ARGS say how much.
+Variables say how much: ORACLE_CASES, MODEL_CASES, TOWER_BREAKER_CALLS, FUZZ_SECONDS (for each target), SOAK_MINUTES, SOAK_SEED,
+MIRI_SEEDS, LOOM_MAX_PREEMPTIONS, TOWER_BREAKER_SCHEDULES, MUTANTS_ARGS.
 END
 }
 

@@ -21,7 +21,7 @@ use tower_breaker::{
 };
 
 /// So that an input ends within some milliseconds.
-const MOST_TO_FILL: f64 = 5_000.0;
+const MOST_TO_FILL: f64 = 500.0;
 /// Beyond this the end of time is near, where no clock can go on.
 pub const LATEST: Instant = Instant::from_nanos(u64::MAX / 4);
 /// How long healing may take in all, so that it ends before time does: a third of what is left at the latest.

@@ -40,7 +40,7 @@ const MODES: [Mode; 8] = [
     Mode::MetricsOnly,
 ];
 /// So that an input ends within a millisecond or two.
-const MOST: usize = 150;
+const MOST: usize = 80;
 
 impl<'a> Arbitrary<'a> for Op {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
