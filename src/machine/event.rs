@@ -224,3 +224,15 @@ pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent >= 10.0 || percent.fract().abs() < 1e-9 { format!("{percent:.0} %") } else { format!("{percent:.1} %") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_has_a_decimal_where_a_whole_number_says_too_little() {
+        let shares = [0.0, 0.005, 0.07, 0.075, 0.1, 0.714, 1.0];
+        let said = shares.map(percent);
+        assert_eq!(said, ["0 %", "0.5 %", "7 %", "7.5 %", "10 %", "71 %", "100 %"]);
+    }
+}

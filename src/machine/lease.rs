@@ -110,4 +110,15 @@ mod tests {
         assert!(!leases.give_back(c, at(6)));
         assert_eq!((leases.live(), leases.slots.len()), (0, 0), "nothing is kept");
     }
+
+    #[test]
+    fn a_slot_is_over_at_its_deadline_and_forgotten_when_it_is_given_back() {
+        let mut leases = Leases::default();
+        let (a, b) = (leases.lend(at(0), SECOND), leases.lend(at(0), SECOND * 2));
+        assert_eq!(leases.first_deadline(at(1)), Some(SECOND), "the first is over, the second is not");
+        assert!(leases.give_back(b, at(1)));
+        assert_eq!(leases.slots.len(), 2, "an older one is still lent");
+        assert!(!leases.give_back(a, at(1)));
+        assert_eq!(leases.slots.len(), 0);
+    }
 }

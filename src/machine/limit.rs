@@ -121,3 +121,82 @@ impl WindowGate {
         self.got_far
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Vitals;
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO.after(Duration::from_millis(millis))
+    }
+
+    fn gate(traffic: f64, usual: Option<Duration>) -> WindowGate {
+        WindowGate::new(
+            RecoveryWindow::new(),
+            &Outage::begin(Vitals { traffic, usual_latency: usual }, 0, at(0)),
+            at(0),
+        )
+    }
+
+    /// Ten calls of 100 ms under way: full at 32.
+    fn of_ten() -> WindowGate {
+        gate(100.0, Some(Duration::from_millis(100)))
+    }
+
+    fn succeed(gate: &mut WindowGate, times: u32, took: Duration) {
+        (0..times).for_each(|_| _ = gate.succeeded(took, at(0)));
+    }
+
+    #[test]
+    fn a_full_window_counts_as_full_until_less_than_half_of_it_is_left() {
+        let mut gate = of_ten();
+        succeed(&mut gate, 30, Duration::from_millis(100));
+        assert_eq!((gate.limit, gate.full_since), (32, Some(at(0))));
+        gate.failed(16);
+        assert_eq!((gate.limit, gate.full_since), (16, Some(at(0))), "half of it is left");
+        gate.failed(1);
+        assert_eq!((gate.limit, gate.full_since), (15, None));
+    }
+
+    #[test]
+    fn it_got_far_once_it_is_wider_than_half() {
+        let mut gate = of_ten();
+        succeed(&mut gate, 14, Duration::from_millis(100));
+        assert_eq!((gate.limit, gate.got_far(), gate.has_been_wide()), (16, false, false));
+        succeed(&mut gate, 1, Duration::from_millis(100));
+        assert_eq!((gate.limit, gate.got_far(), gate.has_been_wide()), (17, true, true));
+    }
+
+    #[test]
+    fn while_it_binds_it_grows_by_two_percent_a_second_and_its_patience_by_ten() {
+        let mut gate = of_ten();
+        succeed(&mut gate, 30, Duration::from_millis(100));
+        assert!(!gate.admit(32, at(1_000)) && !gate.admit(32, at(9_000)), "at most a second is counted for each");
+        let full = gate.full.expect("the usual is known");
+        assert!((full - 32.0 * 1.02 * 1.02).abs() < 1e-9, "{full}");
+        assert!((gate.patience - 4.0 * 1.1 * 1.1).abs() < 1e-9, "{}", gate.patience);
+    }
+
+    #[test]
+    fn a_window_that_rejects_is_calm_up_to_twice_the_usual_latency() {
+        for (took, step) in [(20_000_000, Step::Done), (20_000_016, Step::Stay)] {
+            let mut gate = gate(100.0, Some(Duration::from_millis(10)));
+            succeed(&mut gate, 3, Duration::from_nanos(took));
+            assert_eq!(gate.limit, 5, "full");
+            assert!(!gate.admit(5, at(900)));
+            assert_eq!(gate.succeeded(Duration::from_nanos(took), at(1_000)), step, "{took} ns");
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_usual_it_grows_as_long_as_latency_is_at_most_four_times_the_shortest() {
+        let mut gate = gate(0.0, None);
+        succeed(&mut gate, 1, Duration::from_millis(1));
+        succeed(&mut gate, 1, Duration::from_millis(49)); // on average 4 ms
+        assert_eq!((gate.latency, gate.limit), (4_000_000, 4));
+        succeed(&mut gate, 1, Duration::from_millis(5));
+        assert_eq!(gate.limit, 4, "a queue");
+        assert!(!gate.has_been_wide(), "nobody knows how wide that is");
+    }
+}

@@ -281,3 +281,20 @@ impl Machine {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{FailureRate, Window};
+
+    #[test]
+    fn a_success_counts_the_same_until_its_bucket_ends_and_for_ever_where_there_is_none() {
+        let turns_at = |window| {
+            let config = Config::without_rules().failure_rate(FailureRate::new(0.5).window(window));
+            Machine::new("test", config, 1, Instant::ZERO).expect("within bounds").turns_at()
+        };
+        let tenth = Instant::ZERO.after(Duration::from_secs(1));
+        assert_eq!(turns_at(Window::time(Duration::from_secs(10))), tenth, "there are ten buckets");
+        assert_eq!(turns_at(Window::count(100)), Instant::FAR);
+    }
+}

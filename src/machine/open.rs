@@ -88,4 +88,15 @@ mod tests {
         let short = Probing::SquareRoot { scale: Duration::from_secs(1), max: Duration::from_millis(300), spread: 0.0 };
         about(bounds(short, &outage(1.0, 1), 0, 100), (0.3, 0.3)); // the longest wait wins
     }
+
+    #[test]
+    fn each_jitter_spreads_the_wait_within_its_bounds() {
+        let wait = Duration::from_secs(10);
+        let around = Jitter::Spread(0.25);
+        for (jitter, expected) in [(Jitter::None, (10.0, 10.0)), (Jitter::Equal, (5.0, 10.0)), (around, (7.5, 12.5))] {
+            about(bounds(Probing::Fixed { wait, jitter }, &outage(0.0, 0), 0, 0), expected);
+        }
+        let (low, high) = bounds(Probing::Fixed { wait, jitter: Jitter::Full }, &outage(0.0, 0), 0, 0);
+        assert!(low < 0.2 && (9.8..10.0).contains(&high), "{low}..{high}");
+    }
 }

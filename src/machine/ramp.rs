@@ -77,4 +77,11 @@ mod tests {
         }
         assert!(!gate.is_over(at(1_999)) && gate.is_over(at(2_000)));
     }
+
+    #[test]
+    fn a_share_that_divides_nothing_is_kept_as_well() {
+        let mut gate = RampGate::new(Ramp::new().shares([0.3, 0.7, 1.0, 1.0]), Instant::ZERO);
+        let passed = (0..1_000).filter(|_| gate.admit(Instant::ZERO)).count();
+        assert!(passed.abs_diff(300) <= 1, "{passed} of 1,000");
+    }
 }

@@ -320,6 +320,7 @@ mod tests {
         let mut recovering = window(&outage(100.0, 100));
         for round in 0..3 {
             let now = at(round * 30_000);
+            assert!(recovering.would_admit(now), "there is room for one in the place of those that are over");
             assert_eq!(recovering.due(now), Step::Stay);
             let passed = std::iter::from_fn(|| recovering.admit(now)).count();
             assert_eq!(passed, if round == 0 { 2 } else { 1 }, "round {round}");

@@ -160,4 +160,19 @@ mod tests {
         assert_eq!(Totals { calls: 2, failures: 900, slow: 1 }.failure_rate(), Some(1.0));
         assert_eq!(Totals { calls: 2, failures: 100, slow: 1 }.slow_rate(), Some(0.5));
     }
+
+    #[test]
+    fn a_bucket_ends_where_the_next_begins_and_a_count_never_turns() {
+        let start = Instant::from_nanos(500);
+        let window = AnyWindow::new(Window::Time { length: Duration::from_secs(10), buckets: 10 }, start);
+        assert_eq!(window.turns_at(), start.after(Duration::from_secs(1)));
+        assert_eq!(AnyWindow::new(Window::count(10), start).turns_at(), Instant::FAR);
+        let slots = Slots::new(Duration::from_secs(10), 10, start);
+        for slot in [0, 1, 9, 10] {
+            assert_eq!(
+                (slots.slot(slots.end(slot)), slots.end(slot).since(start)),
+                (slot + 1, Duration::from_secs(slot + 1))
+            );
+        }
+    }
 }

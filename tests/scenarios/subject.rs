@@ -113,6 +113,10 @@ impl Both {
     /// Compares every number of the two.
     pub(crate) fn agree(&self) -> Result<(), String> {
         let (machine, circuit) = (self.machine.snapshot(self.now), self.circuit.snapshot());
+        let told = [(self.machine.state(), self.machine.mode(self.now)), (self.circuit.state(), self.circuit.mode())];
+        if told != [(machine.state, machine.mode); 2] {
+            return Err(format!("asked for state and mode they say {told:?}, and {machine:?}"));
+        }
         if machine == circuit {
             return Ok(());
         }
