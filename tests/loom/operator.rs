@@ -7,7 +7,9 @@ use tower_breaker::{
 
 use crate::support::{SECOND, World, at_once, bounded, failure, in_full, run_of, steps};
 
-const MODES: [(Mode, fn(&Circuit)); 4] = [
+type Set = fn(&Circuit);
+
+const MODES: [(Mode, Set); 4] = [
     (Mode::ForcedOpen, Circuit::force_open),
     (Mode::ForcedClosed, Circuit::force_closed),
     (Mode::Disabled, Circuit::disable),
