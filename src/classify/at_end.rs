@@ -4,6 +4,8 @@ use std::fmt;
 
 use http::HeaderMap;
 
+#[cfg(feature = "grpc")]
+use super::GrpcClassifier;
 use crate::outcome::Outcome;
 
 /// How a body ended.
@@ -51,6 +53,8 @@ pub struct AtEnd(Kind);
 
 enum Kind {
     Body,
+    #[cfg(feature = "grpc")]
+    Grpc(GrpcClassifier),
     Head,
     Judge(Judge),
 }
@@ -73,6 +77,11 @@ impl AtEnd {
         Self(Kind::Judge(Box::new(judge)))
     }
 
+    #[cfg(feature = "grpc")]
+    pub(super) const fn grpc(classifier: GrpcClassifier) -> Self {
+        Self(Kind::Grpc(classifier))
+    }
+
     /// Reports whether the end makes no difference.
     #[must_use]
     pub fn is_head(&self) -> bool {
@@ -92,6 +101,8 @@ impl AtEnd {
                 Ending::Broken => Outcome::failure(),
                 Ending::Clean | Ending::Dropped | Ending::Trailers(_) => Outcome::Success,
             },
+            #[cfg(feature = "grpc")]
+            Kind::Grpc(classifier) => classifier.classify_ending(ending),
             Kind::Head => Outcome::Success,
             Kind::Judge(judge) => judge(ending),
         }
@@ -102,6 +113,8 @@ impl fmt::Debug for AtEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self.0 {
             Kind::Body => "body",
+            #[cfg(feature = "grpc")]
+            Kind::Grpc(_) => "grpc",
             Kind::Head => "head",
             Kind::Judge(_) => "judge",
         };

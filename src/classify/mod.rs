@@ -1,12 +1,16 @@
 //! What a result means for the circuit: the one place where a 404 and a 503 part ways.
 //!
 //! A [`Classifier`] looks at a response or an error and says whether it is a success, a failure, or nothing at all.
-//! `HttpClassifier` knows HTTP, [`ErrorsAsFailures`] fits any service, [`classify_fn`] and `http_fn` make one from a
+//! `HttpClassifier` knows HTTP, `GrpcClassifier` gRPC, [`ErrorsAsFailures`] fits any service, [`classify_fn`] and `http_fn` make one from a
 //! closure. See the [chapter on classification](crate::guide::classify).
 
 #[cfg(feature = "http")]
 mod at_end;
 mod chain;
+#[cfg(feature = "grpc")]
+mod grpc;
+#[cfg(feature = "grpc")]
+mod grpc_code;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "http")]
@@ -20,6 +24,8 @@ pub use self::{
     http::HttpClassifier,
     seen::{HttpFn, Seen, http_fn},
 };
+#[cfg(feature = "grpc")]
+pub use self::{grpc::GrpcClassifier, grpc_code::GrpcCode};
 
 use std::{any::type_name, fmt};
 

@@ -2,6 +2,8 @@
 
 use tower_layer::Layer;
 
+#[cfg(feature = "grpc")]
+use super::ReplyGrpc;
 use super::{AtHead, CircuitBreaker, Fail, FailWith, ReplyWith, Single};
 #[cfg(feature = "http")]
 use super::{EndOfBody, Reply503};
@@ -86,6 +88,14 @@ impl<C, R, W> CircuitBreakerLayer<Single<C, R, W>> {
     #[cfg(feature = "http")]
     pub fn reply_503(self) -> CircuitBreakerLayer<Single<C, Reply503, W>> {
         self.reject(Reply503::default())
+    }
+
+    /// Makes a rejection a gRPC answer `UNAVAILABLE`, see [`ReplyGrpc`]; inner errors stay as they are.
+    ///
+    /// The response body must have a `Default`, as that of tonic and [`ResponseBody`](super::ResponseBody) have.
+    #[cfg(feature = "grpc")]
+    pub fn reply_grpc(self) -> CircuitBreakerLayer<Single<C, ReplyGrpc, W>> {
+        self.reject(ReplyGrpc::default())
     }
 
     /// Lets a call be over when the body of its response is, not at the head; the body becomes a

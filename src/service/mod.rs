@@ -53,10 +53,16 @@ mod end_of_body;
 mod future;
 mod layer;
 mod policy;
+#[cfg(feature = "http")]
+mod presets;
 mod reject;
 #[cfg(feature = "http")]
 mod reply_503;
+#[cfg(feature = "grpc")]
+mod reply_grpc;
 
+#[cfg(feature = "grpc")]
+pub use self::reply_grpc::ReplyGrpc;
 #[cfg(feature = "http")]
 pub use self::{body::ResponseBody, end_of_body::EndOfBody, reply_503::Reply503};
 pub use self::{
