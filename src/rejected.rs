@@ -101,7 +101,7 @@ impl fmt::Display for Rejected {
 }
 
 impl Error for Rejected {
-    /// With the feature `tonic`: a status UNAVAILABLE, which tonic looks for among the sources of an error; else none.
+    /// With the feature `tonic`: a status `UNAVAILABLE`, which tonic looks for among the sources of an error; else none.
     #[cfg(feature = "tonic")]
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         /// Made once: a rejection allocates nothing for it. What it is about stands in the error itself.

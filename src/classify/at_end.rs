@@ -92,8 +92,8 @@ impl AtEnd {
     ///
     /// # Panics
     ///
-    /// If the closure of [`AtEnd::judge`] does. In a layer the call is a failure then, and the panic goes on to the reader of the body; if
-    /// the reader has dropped the body, nobody sees it.
+    /// If the closure of [`AtEnd::judge`] does. In a layer the call is a failure then, and the panic goes on to the reader of
+    /// the body; if the reader has dropped the body, nobody sees it.
     #[must_use]
     pub fn outcome(self, ending: Ending<'_>) -> Outcome {
         match self.0 {

@@ -11,14 +11,14 @@ use crate::outcome::{Failure, Outcome};
 ///
 /// | result | meaning |
 /// |---|---|
-/// | OK | success |
-/// | UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS | failure |
-/// | RESOURCE_EXHAUSTED | failure for the rates, not for a run, as 429 |
+/// | `OK` | success |
+/// | `UNKNOWN`, `DEADLINE_EXCEEDED`, `INTERNAL`, `UNAVAILABLE`, `DATA_LOSS` | failure |
+/// | `RESOURCE_EXHAUSTED` | failure for the rates, not for a run, as 429 |
 /// | any other code | ignored: the caller's mistake, or no fault of the server |
 /// | no code in the head, and an HTTP status that is not 200 | as the code of [`GrpcCode::from_http`]; 429 is no part of a run |
-/// | no code in the head, and a content type that is not gRPC's | UNKNOWN |
-/// | no code anywhere | UNKNOWN |
-/// | a body that breaks off | UNAVAILABLE |
+/// | no code in the head, and a content type that is not gRPC's | `UNKNOWN` |
+/// | no code anywhere | `UNKNOWN` |
+/// | a body that breaks off | `UNAVAILABLE` |
 /// | a body that is dropped before its end | ignored: the caller has lost interest |
 /// | an error | failure (timeouts, refused connections); with the feature `tonic` by its status, if there is one in it |
 /// | `Rejected`, tower's `Overloaded` | ignored: the call was not made |
@@ -27,7 +27,7 @@ use crate::outcome::{Failure, Outcome};
 /// [`Config::max_retry_after`](crate::Config::max_retry_after). An answer without a code may have a `Retry-After`.
 ///
 /// A stream's code stands in its trailers, so a layer needs
-/// [`until_end_of_body`](crate::CircuitBreakerLayer::until_end_of_body), as the presets `grpc_client` and `grpc_server` have it.
+/// [`until_end_of_body`](crate::CircuitBreakerLayer::until_end_of_body); the presets `grpc_client` and `grpc_server` have it.
 /// Without it an answer with a good head is a success. gRPC-Web has its code in the body, where nobody looks: there a body
 /// that breaks off is a failure, and any other end a success.
 ///
@@ -55,7 +55,7 @@ impl GrpcClassifier {
         Self { failures, ignored: Codes(!(failures.0 | good.0)) }
     }
 
-    /// Makes a code a failure. RESOURCE_EXHAUSTED stays apart: it is no part of a run.
+    /// Makes a code a failure. `RESOURCE_EXHAUSTED` stays apart: it is no part of a run.
     pub const fn failure(self, code: GrpcCode) -> Self {
         Self { failures: self.failures.with(code), ignored: self.ignored.without(code) }
     }
@@ -156,7 +156,7 @@ impl<B, E: 'static> Classifier<Response<B>, E> for GrpcClassifier {
         } else if is_web(headers) {
             AtEnd::body()
         } else {
-            AtEnd::grpc(*self)
+            AtEnd::head()
         }
     }
 }

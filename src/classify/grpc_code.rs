@@ -52,8 +52,8 @@ impl GrpcCode {
 
     /// Returns the code of an answer that carries none, by the gRPC project's table of HTTP statuses.
     ///
-    /// 400 and 431 are INTERNAL, 401 UNAUTHENTICATED, 403 PERMISSION_DENIED, 404 UNIMPLEMENTED, 429, 502, 503 and 504
-    /// UNAVAILABLE. All others, 200 too, are UNKNOWN.
+    /// 400 and 431 are `INTERNAL`, 401 is `UNAUTHENTICATED`, 403 `PERMISSION_DENIED`, 404 `UNIMPLEMENTED`; 429, 502, 503 and
+    /// 504 are `UNAVAILABLE`. All others, 200 too, are `UNKNOWN`.
     #[must_use]
     pub const fn from_http(status: StatusCode) -> Self {
         match status.as_u16() {
@@ -66,7 +66,7 @@ impl GrpcCode {
         }
     }
 
-    /// Reads the code in a head or in trailers; none if there is none. What is no code is UNKNOWN.
+    /// Reads the code in a head or in trailers; none if there is none. What is no code is `UNKNOWN`.
     #[must_use]
     pub fn read(headers: &HeaderMap) -> Option<Self> {
         headers.get("grpc-status").map(|value| Self::parse(value.as_bytes()))

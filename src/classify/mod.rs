@@ -1,8 +1,8 @@
 //! What a result means for the circuit: the one place where a 404 and a 503 part ways.
 //!
 //! A [`Classifier`] looks at a response or an error and says whether it is a success, a failure, or nothing at all.
-//! `HttpClassifier` knows HTTP, `GrpcClassifier` gRPC, [`ErrorsAsFailures`] fits any service, [`classify_fn`] and `http_fn` make one from a
-//! closure. See the [chapter on classification](crate::guide::classify).
+//! `HttpClassifier` knows HTTP, `GrpcClassifier` gRPC, [`ErrorsAsFailures`] fits any service, [`classify_fn`] and `http_fn`
+//! make one from a closure. See the [chapter on classification](crate::guide::classify).
 
 #[cfg(feature = "http")]
 mod at_end;
