@@ -9,7 +9,7 @@ use crate::{
     config::Config,
     machine::{
         Event, Outage, Reason, RejectReason, Rejection, Vitals,
-        half_open::{HalfOpen, Verdict},
+        half_open::{Answer, HalfOpen, Verdict},
         recovering::{Recovering, Step},
         settings::Settings,
         snapshot::History,
@@ -146,14 +146,27 @@ impl Core {
         let admits = match &self.phase {
             Phase::Closed => true,
             Phase::Open { next_probe } => now >= *next_probe,
-            Phase::HalfOpen(half_open) => match half_open.due(&self.settings.config.half_open, now) {
-                Verdict::Fail(_) => false,
-                Verdict::Pass(_) => true,
-                Verdict::Wait => half_open.would_admit(&self.settings.config.half_open, now),
-            },
+            Phase::HalfOpen(_) | Phase::Recovering(_) if self.is_due(now) => return self.after_what_is_due(now),
+            Phase::HalfOpen(half_open) => half_open.would_admit(&self.settings.config.half_open, now),
             Phase::Recovering(recovering) => recovering.would_admit(now),
         };
         if admits { Ok(()) } else { Err(self.rejection(now)) }
+    }
+
+    /// Reports whether [`Core::move_on`] may have something to do.
+    fn is_due(&self, now: Instant) -> bool {
+        match &self.phase {
+            Phase::Closed | Phase::Open { .. } => false,
+            Phase::HalfOpen(half_open) => half_open.due(&self.settings.config.half_open, now) != Verdict::Wait,
+            Phase::Recovering(recovering) => recovering.is_due(now),
+        }
+    }
+
+    /// A wait that is drawn when the circuit opens can be told before only by opening a copy.
+    fn after_what_is_due(&self, now: Instant) -> Result<(), Rejection> {
+        let mut ahead = self.clone();
+        ahead.move_on(now);
+        ahead.would_admit(now)
     }
 
     /// Takes the result of a call that was not counted in a closed phase; false if it came too late to matter.
@@ -162,13 +175,29 @@ impl Core {
         if stamp.epoch != Epoch::new(self.epoch) {
             return false;
         }
-        // What ends while the circuit is disabled gives its slot back and decides nothing.
-        let disabled = self.mode == Mode::Disabled;
-        let finished = if disabled { Finished { outcome: None, ..finished } } else { finished };
-        self.settle_phase(stamp, finished, now) && !disabled
+        if self.mode == Mode::Disabled {
+            self.give_back(stamp, now);
+            return false;
+        }
+        self.settle_phase(stamp, finished, now)
+    }
+
+    /// What ends while the circuit is disabled gives its slot back and decides nothing.
+    fn give_back(&mut self, stamp: &Stamp, now: Instant) {
+        match (&mut self.phase, stamp.kind) {
+            (Phase::HalfOpen(half_open), Kind::Probe) => {
+                half_open.settle(&self.settings.config.half_open, stamp.lease, Answer::Cancelled, now);
+            }
+            (Phase::Recovering(recovering), Kind::Recovering) => recovering.give_back(stamp.lease, now),
+            (Phase::Closed | Phase::Open { .. } | Phase::HalfOpen(_) | Phase::Recovering(_), _) => {}
+        }
     }
 
     fn settle_phase(&mut self, stamp: &Stamp, finished: Finished, now: Instant) -> bool {
+        if stamp.kind == Kind::Probe {
+            // The phase may be over, and nobody has looked.
+            self.move_on(now);
+        }
         match (&mut self.phase, stamp.kind) {
             (Phase::HalfOpen(half_open), Kind::Probe) => {
                 let Some(verdict) =
@@ -207,6 +236,9 @@ impl Core {
     /// Takes other settings; the phase goes on, and the next decision is made by them.
     pub(crate) fn reconfigure(&mut self, settings: Arc<Settings>) {
         self.settings = settings;
+        if let Phase::HalfOpen(half_open) = &mut self.phase {
+            half_open.reconfigured();
+        }
     }
 
     pub(crate) fn config(&self) -> &Config {
