@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     config::Config,
     machine::{
-        Event, Outage, Reason, RejectReason, Rejection, Vitals,
+        Event, Outage, Reason, Rejection, Vitals,
         half_open::{Answer, HalfOpen, Verdict},
         recovering::{Recovering, Step},
         settings::Settings,
@@ -134,39 +134,6 @@ impl Core {
     /// Reports whether a share of the calls passes: then whoever waits for leave must try, or no share is had.
     pub(crate) fn is_ramping(&self) -> bool {
         matches!(&self.phase, Phase::Recovering(recovering) if recovering.is_ramp())
-    }
-
-    /// Answers as [`Core::admit`] would, and changes nothing.
-    pub(crate) fn would_admit(&self, now: Instant) -> Result<(), Rejection> {
-        match self.effective_mode(now) {
-            Mode::Disabled | Mode::ForcedClosed | Mode::MetricsOnly => return Ok(()),
-            Mode::ForcedOpen => return Err(self.forced(now)),
-            Mode::Auto => {}
-        }
-        let admits = match &self.phase {
-            Phase::Closed => true,
-            Phase::Open { next_probe } => now >= *next_probe,
-            Phase::HalfOpen(_) | Phase::Recovering(_) if self.is_due(now) => return self.after_what_is_due(now),
-            Phase::HalfOpen(half_open) => half_open.would_admit(&self.settings.config.half_open, now),
-            Phase::Recovering(recovering) => recovering.would_admit(now),
-        };
-        if admits { Ok(()) } else { Err(self.rejection(now)) }
-    }
-
-    /// Reports whether [`Core::move_on`] may have something to do.
-    fn is_due(&self, now: Instant) -> bool {
-        match &self.phase {
-            Phase::Closed | Phase::Open { .. } => false,
-            Phase::HalfOpen(half_open) => half_open.due(&self.settings.config.half_open, now) != Verdict::Wait,
-            Phase::Recovering(recovering) => recovering.is_due(now),
-        }
-    }
-
-    /// A wait that is drawn when the circuit opens can be told before only by opening a copy.
-    fn after_what_is_due(&self, now: Instant) -> Result<(), Rejection> {
-        let mut ahead = self.clone();
-        ahead.move_on(now);
-        ahead.would_admit(now)
     }
 
     /// Takes the result of a call that was not counted in a closed phase; false if it came too late to matter.
@@ -346,7 +313,7 @@ impl Core {
     }
 
     /// Makes the transitions that are due, but for the one that needs a call.
-    fn move_on(&mut self, now: Instant) {
+    pub(super) fn move_on(&mut self, now: Instant) {
         match &mut self.phase {
             Phase::Closed | Phase::Open { .. } => {}
             Phase::HalfOpen(half_open) => {
@@ -363,29 +330,6 @@ impl Core {
         }
     }
 
-    fn rejection(&self, now: Instant) -> Rejection {
-        let (reason, wait) = match &self.phase {
-            Phase::Closed => (RejectReason::NotReady, Duration::ZERO),
-            Phase::Open { next_probe } => (RejectReason::Open, next_probe.since(now)),
-            // The lease is the only bound that is known, but most probes end sooner: come back at the pace of probes.
-            Phase::HalfOpen(half_open) => {
-                let pace = if self.last_wait.is_zero() { UNKNOWN_WAIT } else { self.last_wait };
-                let wait = half_open.first_deadline(now).map_or(pace, |lease| lease.min(pace));
-                (RejectReason::HalfOpen, wait)
-            }
-            Phase::Recovering(recovering) => (
-                RejectReason::Recovering,
-                self.outage.as_ref().map_or(Duration::ZERO, |outage| recovering.retry_after(outage)),
-            ),
-        };
-        Rejection { state: self.state(), reason, retry_after: Some(wait) }
-    }
-
-    fn forced(&self, now: Instant) -> Rejection {
-        let retry_after = self.mode_until.map(|until| until.since(now));
-        Rejection { state: self.state(), reason: RejectReason::Forced, retry_after }
-    }
-
     pub(super) fn end_mode(&mut self, now: Instant) {
         if self.mode_until.is_some_and(|until| now >= until) {
             self.change_mode(Mode::Auto, None);
@@ -400,6 +344,3 @@ impl Core {
         }
     }
 }
-
-/// What a rejected caller is told where nothing is known: long enough to be no burden, short enough to be no outage.
-pub(super) const UNKNOWN_WAIT: Duration = Duration::from_millis(100);

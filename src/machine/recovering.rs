@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     config::{HalfOpen, Ramp, RecoveryWindow},
-    machine::{Outage, Reason, core::UNKNOWN_WAIT, lease::Leases, limit::WindowGate, ramp::RampGate, rules::whole},
+    machine::{Outage, Reason, answer::UNKNOWN_WAIT, lease::Leases, limit::WindowGate, ramp::RampGate, rules::whole},
     time::Instant,
 };
 

@@ -51,7 +51,7 @@ impl Probes {
     pub(crate) fn too_long_since(&self, settings: &HalfOpen, now: Instant) -> Option<Instant> {
         let mut left = settings.max_wait.saturating_sub(self.before);
         if left.is_zero() {
-            return Some(self.busy.first().filter(|(_, to)| to.is_none()).map_or(now, |(from, _)| *from));
+            return Some(self.busy.first().map_or(now, |(from, _)| *from));
         }
         for (from, to) in &self.busy {
             let to = to.unwrap_or_else(|| self.under_way_until(now));
