@@ -20,8 +20,8 @@ pub(crate) struct Probes {
     pub(crate) busy: Vec<(Instant, Option<Instant>)>,
     /// How long it was in all, as far as it was before other settings came.
     pub(crate) before: Duration,
-    /// The first probe of the last stretch.
-    first: usize,
+    /// Until when probes of the last stretch had been under way, each time that one ended.
+    ends: Vec<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,8 +68,8 @@ impl Probes {
         if self.slots.expired(now) < self.slots.live() {
             return now;
         }
-        let ends = self.slots.0[self.first..].iter().map(|slot| slot.ended.unwrap_or(slot.deadline).min(now));
-        ends.max().unwrap_or(now)
+        let live = self.slots.0.iter().filter(|slot| slot.ended.is_none()).map(|slot| slot.deadline);
+        live.chain(self.ends.iter().copied()).max().unwrap_or(now).min(now)
     }
 
     pub(crate) fn admit(&mut self, settings: &HalfOpen, now: Instant) -> Option<usize> {
@@ -79,7 +79,7 @@ impl Probes {
         }
         if self.slots.live() == 0 {
             self.busy.push((now, None));
-            self.first = self.slots.0.len();
+            self.ends.clear();
         }
         Some(self.slots.lend(now, settings.probe_timeout))
     }
@@ -114,6 +114,7 @@ impl Probes {
     fn progressed(&mut self, now: Instant) {
         self.busy.clear();
         self.before = Duration::ZERO;
+        self.ends = vec![now];
         if self.slots.live() > 0 {
             self.busy.push((now, None));
         }
@@ -122,6 +123,7 @@ impl Probes {
     /// None if the lease was over.
     pub(crate) fn settle(&mut self, settings: &HalfOpen, slot: usize, answer: Answer, now: Instant) -> Option<Verdict> {
         let until = self.under_way_until(now);
+        self.ends.push(until);
         let in_time = self.slots.give_back(slot, now);
         self.ends(until);
         if !in_time {
