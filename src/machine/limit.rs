@@ -185,6 +185,29 @@ mod tests {
     }
 
     #[test]
+    fn what_hangs_and_binds_it_for_an_hour_asks_for_few_successes_more() {
+        let mut gate = of_ten();
+        succeed(&mut gate, 30, Duration::from_millis(100));
+        (1..=3_600).for_each(|second| assert!(!gate.admit(32, at(second * 1_000))));
+        // A second's growth ahead of 32, and the one that it may have more.
+        assert_eq!(gate.full(), Some(33));
+        gate.failed(16);
+        succeed(&mut gate, 17, Duration::from_millis(100));
+        assert_eq!(gate.limit, 33, "filled again");
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_makes_the_probation_no_longer_than_it_is() {
+        let mut gate = of_ten();
+        let took = Duration::from_millis(100);
+        (0..30).for_each(|_| _ = gate.succeeded(took, at(3_600_000)));
+        assert!(!gate.admit(32, at(3_600_000)));
+        assert_eq!(gate.succeeded(took, at(500)), Step::Stay, "full since now");
+        assert_eq!(gate.succeeded(took, at(1_499)), Step::Stay);
+        assert_eq!(gate.succeeded(took, at(1_500)), Step::Done);
+    }
+
+    #[test]
     fn a_window_that_rejects_is_calm_up_to_twice_the_usual_latency() {
         for (took, step) in [(20_000_000, Step::Done), (20_000_016, Step::Stay)] {
             let mut gate = gate(100.0, Some(Duration::from_millis(10)));
