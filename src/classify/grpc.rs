@@ -156,7 +156,7 @@ impl<B, E: 'static> Classifier<Response<B>, E> for GrpcClassifier {
         } else if is_web(headers) {
             AtEnd::body()
         } else {
-            AtEnd::head()
+            AtEnd::grpc(*self)
         }
     }
 }
