@@ -52,6 +52,8 @@ mod body;
 mod end_of_body;
 mod future;
 mod layer;
+#[cfg(feature = "reqwest")]
+mod over_reqwest;
 mod policy;
 #[cfg(feature = "http")]
 mod presets;
