@@ -4,7 +4,7 @@ use std::{any::Any, fmt};
 
 use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
 
-use super::{AtEnd, Classifier, Ending, GrpcCode, chain, grpc_code, retry_after};
+use super::{AtEnd, Classifier, Ending, GrpcCode, chain, grpc_code, http::is_rejection, retry_after};
 use crate::outcome::{Failure, Outcome};
 
 /// Judges gRPC answers by their status code, wherever it stands: in the head, in the trailers, or nowhere.
@@ -21,7 +21,7 @@ use crate::outcome::{Failure, Outcome};
 /// | a body that breaks off | `UNAVAILABLE` |
 /// | a body that is dropped before its end | ignored: the caller has lost interest |
 /// | an error | failure (timeouts, refused connections); with the feature `tonic` by its status, if there is one in it |
-/// | `Rejected`, tower's `Overloaded` | ignored: the call was not made |
+/// | `Rejected`, also as an answer of `reply_grpc`; tower's `Overloaded` | ignored: the call was not made |
 ///
 /// A failure keeps its `grpc-retry-pushback-ms`; a negative one asks for the longest wait there is,
 /// [`Config::max_retry_after`](crate::Config::max_retry_after). An answer without a code may have a `Retry-After`.
@@ -141,6 +141,7 @@ impl Default for GrpcClassifier {
 impl<B, E: 'static> Classifier<Response<B>, E> for GrpcClassifier {
     fn classify(&self, result: Result<&Response<B>, &E>) -> Outcome {
         match result {
+            Ok(response) if is_rejection(response.extensions()) => Outcome::Ignored,
             Ok(response) => self.classify_head(response.status(), response.headers()),
             Err(error) => match chain::classify(error) {
                 Outcome::Failure(failure) => self.classify_failure(failure, error),

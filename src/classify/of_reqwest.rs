@@ -4,7 +4,7 @@ use std::{any::Any, error::Error};
 
 use http::StatusCode;
 
-use super::{Classifier, HttpClassifier, chain};
+use super::{Classifier, HttpClassifier, chain, http::is_rejection};
 use crate::outcome::Outcome;
 
 /// With the feature `reqwest`: its responses as those of HTTP.
@@ -17,6 +17,7 @@ use crate::outcome::Outcome;
 impl<E: 'static> Classifier<reqwest::Response, E> for HttpClassifier {
     fn classify(&self, result: Result<&reqwest::Response, &E>) -> Outcome {
         match result {
+            Ok(response) if is_rejection(response.extensions()) => Outcome::Ignored,
             Ok(response) => self.classify_head(response.status(), response.headers()),
             Err(error) => self.classify_error(error),
         }

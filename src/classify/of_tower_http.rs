@@ -5,7 +5,7 @@ use std::{any::type_name, fmt};
 use http::{Request, Response};
 use tower_http::classify::{ClassifiedResponse, ClassifyEos, ClassifyResponse, MakeClassifier};
 
-use super::{AtEnd, Classifier, Ending, chain};
+use super::{AtEnd, Classifier, Ending, chain, http::is_rejection};
 use crate::outcome::Outcome;
 
 /// Judges as a [`MakeClassifier`] of tower-http does, so that the circuit and the log of a `TraceLayer` agree.
@@ -16,7 +16,7 @@ use crate::outcome::Outcome;
 /// - A classifier that waits for the end of a stream, as `GrpcErrorsAsFailures` does, is asked there if the layer has
 ///   [`until_end_of_body`](crate::CircuitBreakerLayer::until_end_of_body); without it such an answer is a success. A body that
 ///   is dropped before is ignored then.
-/// - A `Rejected`, and tower's `Overloaded`, are ignored without asking it.
+/// - A `Rejected`, as an error or a response, and tower's `Overloaded` are ignored without asking it.
 /// - It is shown an empty `GET /` in place of the request: those of tower-http do not look at it.
 /// - Nothing is known of `Retry-After`.
 ///
@@ -66,6 +66,7 @@ where
 {
     fn classify(&self, result: Result<&Response<B>, &E>) -> Outcome {
         match result {
+            Ok(response) if is_rejection(response.extensions()) => Outcome::Ignored,
             Ok(response) => match self.make().classify_response(response) {
                 ClassifiedResponse::Ready(Err(class)) => (self.meaning)(class),
                 ClassifiedResponse::Ready(Ok(())) | ClassifiedResponse::RequiresEos(_) => Outcome::Success,

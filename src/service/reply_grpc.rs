@@ -13,7 +13,7 @@ use crate::rejected::Rejected;
 /// A rejection is a gRPC answer `UNAVAILABLE` without messages ("trailers-only"); inner errors stay as they are.
 ///
 /// It says in `grpc-message` which circuit rejected and why, and in `grpc-retry-pushback-ms` when to come back; `-1`, do not
-/// retry, where only an operator can tell.
+/// retry, where only an operator can tell. The [`Rejected`] is an extension of the response: a circuit further out ignores it.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct ReplyGrpc;
@@ -34,6 +34,7 @@ impl<Req, B: Default, Err> Reject<Req, Response<B>, Err> for ReplyGrpc {
         }
         let pushback = rejected.retry_after().map_or(HeaderValue::from_static("-1"), |wait| whole_millis(wait).into());
         headers.insert(HeaderName::from_static("grpc-retry-pushback-ms"), pushback);
+        response.extensions_mut().insert(rejected);
         Ok(response)
     }
 }

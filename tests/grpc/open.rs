@@ -85,16 +85,16 @@ async fn a_client_counts_the_rejections_of_a_server() {
     assert_eq!(wait, near.config().max_retry_after, "the longest wait there is");
 }
 
-/// In one process a rejection that is an error is nobody's failure.
+/// In one process a rejection is nobody's failure, be it an error or an answer.
 #[tokio::test]
 async fn a_circuit_around_another_ignores_its_rejections() {
     let server = serve().await;
     let ((outer, _), (inner, _)) = (circuit(), circuit());
     inner.force_open();
-    let chain = ServiceBuilder::new()
-        .layer(CircuitBreakerLayer::grpc_client(outer.clone()).fail())
-        .layer(CircuitBreakerLayer::grpc_client(inner).fail())
-        .service(channel(server));
-    assert_eq!(Client::new(chain).code(Kind::Unary, "send 1").await, Code::Unavailable);
-    assert_eq!(counts(&outer), (0, 0, 1));
+    let (layer, below) = (CircuitBreakerLayer::grpc_client(outer.clone()), CircuitBreakerLayer::grpc_client(inner));
+    let errors = ServiceBuilder::new().layer(layer.clone().fail()).layer(below.clone().fail()).service(channel(server));
+    assert_eq!(Client::new(errors).code(Kind::Unary, "send 1").await, Code::Unavailable);
+    let answers = ServiceBuilder::new().layer(layer).layer(below).service(channel(server));
+    assert_eq!(Client::new(answers).code(Kind::Unary, "send 1").await, Code::Unavailable);
+    assert_eq!(counts(&outer), (0, 0, 2));
 }

@@ -78,6 +78,18 @@ async fn a_handler_with_a_circuit_of_its_own_fails_alone() {
     assert_eq!((first.state(), second.state()), (CircuitState::Open, CircuitState::Closed));
 }
 
+#[tokio::test]
+async fn a_circuit_around_another_ignores_what_that_one_rejects() {
+    let ((outer, _), (inner, _)) = (circuit(), circuit());
+    trip(&inner);
+    let app = Router::new()
+        .route("/", get(works).layer(CircuitBreakerLayer::http_server(inner)))
+        .layer(CircuitBreakerLayer::http_server(outer.clone()).until_end_of_body());
+    let server = serve(app).await;
+    assert_eq!(statuses(server, ["/", "/", "/", "/"]).await, [503; 4]);
+    assert_eq!((outer.state(), counts(&outer)), (CircuitState::Closed, (0, 0, 4)));
+}
+
 /// Turns each error of the chain into an answer.
 async fn explain(error: BoxError) -> Response {
     if let Some(rejected) = Rejected::find(&*error) {
