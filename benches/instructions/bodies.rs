@@ -90,9 +90,11 @@ fn poll<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output>
 }
 
 #[inline(never)]
-fn next<B: Body>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+fn next<B: Body>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<Next<B>> {
     body.poll_frame(cx)
 }
+
+type Next<B> = Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>;
 
 /// So many frames that are there at once.
 struct Frames {

@@ -32,7 +32,7 @@ where
         .layer(CircuitBreakerLayer::http_client(circuit.clone()).until_end_of_body().classify(classifier))
         .map_err(BoxError::from)
         .service(client);
-    let request = Request::get(format!("http://{server}{path}")).body(Empty::new()).unwrap();
+    let request = Request::get(format!("http://{server}{path}")).body(Empty::new()).expect("a request");
     if let Ok(response) = service.oneshot(request).await {
         let _ = response.into_body().collect().await;
     }
@@ -96,8 +96,8 @@ async fn judged_at_the_end(trailers: Option<&'static str>, read: bool) -> Counts
         _ => Outcome::failure(),
     });
     let service = CircuitBreakerLayer::grpc_client(circuit.clone()).classify(grpc).layer(client);
-    let request = Request::get(format!("http://{server}/")).body(Empty::new()).unwrap();
-    let mut response = service.oneshot(request).await.unwrap();
+    let request = Request::get(format!("http://{server}/")).body(Empty::new()).expect("a request");
+    let mut response = service.oneshot(request).await.expect("an answer");
     assert_eq!(counts(&circuit), (0, 0, 0), "not at the head");
     if read {
         let _ = response.body_mut().collect().await;
