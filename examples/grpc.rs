@@ -27,7 +27,7 @@ use tower_breaker::{BoxError, Circuit, CircuitBreakerLayer, Config, State, confi
 async fn main() -> Result<(), BoxError> {
     // The defaults suit a client with traffic; a run of three is enough for an example with a handful of calls.
     let config = Config::new().consecutive_failures(Consecutive::new(3));
-    let near = Circuit::builder("ledger, seen by its client").config(config.clone()).build()?;
+    let near = Circuit::builder("ledger, seen by its client").config(config).build()?;
     let far = Circuit::builder("ledger, seen by itself").config(config).build()?;
     let server = serve(far.clone()).await?;
     let channel = Channel::from_shared(format!("http://{server}"))?.connect_lazy();
