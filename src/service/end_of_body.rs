@@ -30,48 +30,59 @@ impl<B: Body> Over<Response<B>> for EndOfBody {
         C: Classifier<Response<B>, Err>,
     {
         let is_empty = response.body().is_end_stream();
-        match permit.guard(|| Look::at(classifier, &response, is_empty)) {
-            // A stream may last for hours; who waits for the probe wants to know whether there is an answer at all.
-            Look::Wait(at_end) if !permit.is_probe() => {
-                permit.stop_clock();
-                response.map(|body| ResponseBody::watched(body, permit.take(), at_end))
-            }
-            look => {
-                permit.record_answer(look.outcome());
-                response.map(ResponseBody::settled)
-            }
+        match settle_at_head(classifier, permit, &response, is_empty) {
+            None => response.map(ResponseBody::settled),
+            Some((permit, at_end)) => response.map(|body| ResponseBody::watched(body, permit, at_end)),
+        }
+    }
+}
+
+/// Settles a call at its head, or returns what is to settle it at the end of the body.
+pub(super) fn settle_at_head<Res, C, Err>(
+    classifier: &C,
+    permit: &mut Permit,
+    response: &Res,
+    is_empty: bool,
+) -> Option<(Permit, AtEnd)>
+where
+    C: Classifier<Res, Err>,
+{
+    match permit.guard(|| look(classifier, response, is_empty)) {
+        // A stream may last for hours; who waits for the probe wants to know whether there is an answer at all.
+        Look::Wait(at_end) if !permit.is_probe() => {
+            permit.stop_clock();
+            Some((permit.take(), at_end))
+        }
+        Look::Wait(_) => {
+            permit.record_answer(Outcome::Success);
+            None
+        }
+        Look::Over(outcome) => {
+            permit.record_answer(outcome);
+            None
         }
     }
 }
 
 /// What the head of a response shows.
-pub(super) enum Look {
+enum Look {
     Over(Outcome),
     /// It is a success so far.
     Wait(AtEnd),
 }
 
-impl Look {
-    /// Looks at a response; nobody may poll a body that is empty.
-    pub(super) fn at<Res, C: Classifier<Res, Err>, Err>(classifier: &C, response: &Res, is_empty: bool) -> Self {
-        let outcome = classifier.classify(Ok(response));
-        if outcome != Outcome::Success {
-            return Self::Over(outcome);
-        }
-        let at_end = classifier.at_end(response);
-        if at_end.is_head() {
-            Self::Over(outcome)
-        } else if is_empty {
-            Self::Over(at_end.outcome(Ending::Clean))
-        } else {
-            Self::Wait(at_end)
-        }
+fn look<Res, C: Classifier<Res, Err>, Err>(classifier: &C, response: &Res, is_empty: bool) -> Look {
+    let outcome = classifier.classify(Ok(response));
+    if outcome != Outcome::Success {
+        return Look::Over(outcome);
     }
-
-    pub(super) fn outcome(self) -> Outcome {
-        match self {
-            Self::Over(outcome) => outcome,
-            Self::Wait(_) => Outcome::Success,
-        }
+    let at_end = classifier.at_end(response);
+    if at_end.is_head() {
+        Look::Over(outcome)
+    } else if is_empty {
+        // Nobody may poll it.
+        Look::Over(at_end.outcome(Ending::Clean))
+    } else {
+        Look::Wait(at_end)
     }
 }

@@ -4,10 +4,13 @@ use reqwest::{Body, Response, ResponseBuilderExt};
 
 use super::{
     body::ResponseBody,
-    end_of_body::{EndOfBody, Look},
+    end_of_body::{EndOfBody, settle_at_head},
     policy::Over,
 };
-use crate::{circuit::Permit, classify::Classifier};
+use crate::{
+    circuit::Permit,
+    classify::{AtEnd, Classifier},
+};
 
 /// The response stays what it is, with all its methods; its body is boxed anew, which is an allocation for each call that is
 /// not settled at its head.
@@ -19,22 +22,19 @@ impl Over<Response> for EndOfBody {
         C: Classifier<Response, Err>,
     {
         let is_empty = response.content_length() == Some(0);
-        match permit.guard(|| Look::at(classifier, &response, is_empty)) {
-            Look::Wait(at_end) if !permit.is_probe() => {
-                permit.stop_clock();
-                let address = http::Response::builder().url(response.url().clone()).body(());
-                let watch = |body| Body::wrap(ResponseBody::watched(body, permit.take(), at_end));
-                let mut response = http::Response::<Body>::from(response).map(watch);
-                // On its way through the types of `http` a response of reqwest forgets where it came from.
-                if let Ok(address) = address {
-                    response.extensions_mut().extend(address.into_parts().0.extensions);
-                }
-                response.into()
-            }
-            look => {
-                permit.record_answer(look.outcome());
-                response
-            }
+        match settle_at_head(classifier, permit, &response, is_empty) {
+            None => response,
+            Some((permit, at_end)) => watched(response, permit, at_end),
         }
     }
+}
+
+fn watched(response: Response, permit: Permit, at_end: AtEnd) -> Response {
+    let address = http::Response::builder().url(response.url().clone()).body(());
+    let mut response = http::Response::<Body>::from(response);
+    // On its way through the types of `http` a response of reqwest forgets where it came from.
+    if let Ok(address) = address {
+        response.extensions_mut().extend(address.into_parts().0.extensions);
+    }
+    response.map(|body| Body::wrap(ResponseBody::watched(body, permit, at_end))).into()
 }
