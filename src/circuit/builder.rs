@@ -10,7 +10,7 @@ use crate::{
     circuit::{Circuit, Rule, Shared},
     clock::{AnyClock, Clock, SystemClock},
     config::{Config, ConfigError},
-    observe::{Observer, standard},
+    observe::Observer,
     state::Mode,
     sync::Arc,
 };
@@ -29,14 +29,13 @@ pub struct Builder {
 
 impl Builder {
     pub(super) fn new(name: Arc<str>) -> Self {
-        let observers = standard();
         Self {
             name,
             config: Config::new(),
             mode: Mode::Auto,
             clock: AnyClock::System(SystemClock::new()),
             seed: None,
-            observers,
+            observers: Vec::new(),
             rules: Vec::new(),
         }
     }

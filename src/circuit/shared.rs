@@ -45,7 +45,6 @@ pub(crate) struct Shared {
     pub(super) outbox: Outbox,
     rules: Box<[Arc<dyn Rule>]>,
     clock: AnyClock,
-    coarse: Option<CoarseClock>,
     name: Arc<str>,
 }
 
@@ -87,7 +86,6 @@ impl Shared {
             waiters: Waiters::default(),
             outbox: Outbox::new(observers),
             rules: rules.into(),
-            coarse: clock.coarse(),
             clock,
             name,
         };
@@ -281,12 +279,13 @@ impl Shared {
         self.slow_after.store(slow_after, Ordering::Relaxed);
         let turns_at = machine.turns_at();
         let wide = machine.tally().rules().narrowest_bucket() >= Some(10 * COARSENESS);
-        let due = self.coarse.filter(|_| wide).map(|clock| clock.due(turns_at));
+        let coarse = self.clock.coarse();
+        let due = coarse.filter(|_| wide).map(|clock| clock.due(turns_at));
         self.turns_coarsely.store(due.is_some(), Ordering::Relaxed);
         self.turns_at.store(due.unwrap_or(turns_at.as_nanos()), Ordering::Relaxed);
         let samples = machine.tally().rules().sample();
         self.samples.store(samples, Ordering::Relaxed);
-        let due = machine.core().next_probe().zip(self.coarse.as_ref());
+        let due = machine.core().next_probe().zip(coarse);
         let due = due.map_or(0, |(next, clock)| clock.due(next.before(COARSENESS)));
         self.coarsely_due.store(due, Ordering::Relaxed);
         let word = self.word.publish(machine.core());
