@@ -17,10 +17,10 @@ use crate::{
 const CAPACITY: usize = 64;
 
 /// Events on their way.
+#[derive(Default)]
 pub(super) struct Outbox {
     /// In a box while there is something in it, so that a circuit to which nothing happens pays nothing.
     queue: Mutex<Option<Box<Queue>>>,
-    observers: Box<[Arc<dyn Observer>]>,
     /// Made by the first subscriber, so that a circuit without one pays nothing.
     subscribers: OnceLock<broadcast::Sender<Event>>,
 }
@@ -33,22 +33,18 @@ struct Queue {
 }
 
 impl Outbox {
-    pub(super) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
-        Self { queue: Mutex::default(), observers: observers.into(), subscribers: OnceLock::new() }
-    }
-
     /// Takes events over. Called under the lock of the phases, so that the order is that of the transitions.
     pub(super) fn push(&self, events: impl Iterator<Item = Event>) {
         self.queue.lock().get_or_insert_default().events.extend(events);
     }
 
-    /// Delivers what is there. Called outside every lock.
-    pub(super) fn deliver(&self) {
+    /// Delivers what is there, to these observers and to all subscribers. Called outside every lock.
+    pub(super) fn deliver(&self, observers: &[Arc<dyn Observer>]) {
         while let Some(event) = self.take() {
             // A panic is the observer's own; the hook has already reported it.
             let tell = |tell: &dyn Fn()| _ = catch_unwind(AssertUnwindSafe(tell));
             tell(&|| log(&event));
-            self.observers.iter().for_each(|observer| tell(&|| observer.on_event(&event)));
+            observers.iter().for_each(|observer| tell(&|| observer.on_event(&event)));
             if let Some(subscribers) = self.subscribers.get() {
                 // An error only says that nobody listens.
                 let _ = subscribers.send(event);
