@@ -19,17 +19,33 @@ const STOREYS: [&[&str]; 9] = [
 ];
 
 /// Where each foreign crate may be named.
-const HOMES: [(&str, &[&str]); 13] = [
+const HOMES: [(&str, &[&str]); 15] = [
     ("coarsetime", &["clock/coarse.rs"]),
-    ("http", &["classify/http.rs", "classify/retry_after.rs", "classify/seen.rs", "service/reply_503.rs"]),
+    (
+        "http",
+        &[
+            "classify/at_end.rs",
+            "classify/grpc.rs",
+            "classify/grpc/tests.rs",
+            "classify/grpc_code.rs",
+            "classify/http.rs",
+            "classify/retry_after.rs",
+            "classify/seen.rs",
+            "service/end_of_body.rs",
+            "service/reply_503.rs",
+            "service/reply_grpc.rs",
+        ],
+    ),
+    ("http_body", &["service/body.rs", "service/end_of_body.rs"]),
     ("httpdate", &["classify/retry_after.rs"]),
     ("loom", &["sync/loom.rs"]),
-    ("pin_project_lite", &["service/future.rs"]),
+    ("pin_project_lite", &["service/body.rs", "service/future.rs"]),
     ("shuttle", &["sync/shuttle.rs"]),
-    // For loom, to number the threads of a model without a step.
-    ("std::sync", &["sync/loom.rs", "sync/mod.rs", "sync/standard.rs"]),
+    // For loom, to number the threads of a model without a step. For tonic, a status that is made once.
+    ("std::sync", &["rejected.rs", "sync/loom.rs", "sync/mod.rs", "sync/standard.rs"]),
     ("std::time::Instant", &["clock/tokio.rs"]),
     ("tokio", &["circuit/outbox.rs", "clock/tokio.rs"]),
+    ("tonic", &["classify/grpc.rs", "classify/grpc/tests.rs", "rejected.rs"]),
     ("tower", &["classify/chain.rs", "service/mod.rs"]),
     ("tower_layer", &["service/layer.rs"]),
     ("tower_service", &["service/mod.rs"]),

@@ -58,6 +58,35 @@ impl Permit {
         }
     }
 
+    /// Goes on with the call elsewhere; what is left here is settled.
+    #[cfg(feature = "http")]
+    pub(crate) fn take(&mut self) -> Self {
+        Self { stripe: self.stripe.take(), stamp: self.stamp.double(), watches_thread: false }
+    }
+
+    /// Takes note that the answer is there, though the call goes on: what follows is no part of its time.
+    #[cfg(feature = "http")]
+    #[inline]
+    pub(crate) fn stop_clock(&mut self) {
+        if self.stamp.is_timed() {
+            self.stop_timed();
+        }
+    }
+
+    #[cfg(feature = "http")]
+    #[cold]
+    fn stop_timed(&mut self) {
+        if let Some(stripe) = &self.stripe {
+            self.stamp.stop(stripe.shared.clock().now());
+        }
+    }
+
+    /// Reports whether a slot is lent to this call, as to a probe and to a call of a recovery.
+    #[cfg(feature = "http")]
+    pub(crate) fn has_lease(&self) -> bool {
+        self.stamp.has_lease()
+    }
+
     /// Reports whether this call is a probe, whose result decides over a half-open circuit.
     ///
     /// Give a probe a shorter timeout, or choose a harmless request for it.

@@ -46,19 +46,29 @@
 //! A handle that was ready and whose call is then rejected keeps the readiness of the inner service for its next call, and
 //! with it what that reserves (a place in a concurrency limit). Call again or drop the handle; `oneshot` and axum do.
 
+#[cfg(feature = "http")]
+mod body;
+#[cfg(feature = "http")]
+mod end_of_body;
 mod future;
 mod layer;
 mod policy;
+#[cfg(feature = "http")]
+mod presets;
 mod reject;
 #[cfg(feature = "http")]
 mod reply_503;
+#[cfg(feature = "grpc")]
+mod reply_grpc;
 
+#[cfg(feature = "grpc")]
+pub use self::reply_grpc::ReplyGrpc;
 #[cfg(feature = "http")]
-pub use self::reply_503::Reply503;
+pub use self::{body::ResponseBody, end_of_body::EndOfBody, reply_503::Reply503};
 pub use self::{
     future::ResponseFuture,
     layer::CircuitBreakerLayer,
-    policy::{Boxed, Judge, Judged, MapErr, Policy, Single, Unchanged},
+    policy::{AtHead, Boxed, Judge, Judged, MapErr, Over, Policy, Single, Unchanged},
     reject::{Fail, FailWith, Reject, ReplyWith},
 };
 
@@ -119,7 +129,7 @@ impl<S, P> CircuitBreaker<S, P> {
     }
 }
 
-impl<S, C, R> CircuitBreaker<S, Single<C, R>> {
+impl<S, C, R, W> CircuitBreaker<S, Single<C, R, W>> {
     /// Returns the circuit.
     #[must_use]
     pub fn circuit(&self) -> &Circuit {
@@ -221,7 +231,7 @@ impl<S, P> CircuitBreaker<S, P> {
         let judge = self.policy.judge();
         // No permit, no record: the circuit listens to nobody now.
         if let Ok(mut permit) = self.policy.circuit().try_acquire() {
-            permit.record_unanswered(judge.classify(Err(&error)));
+            permit.record_unanswered(judge.classify_error(&error));
         }
         judge.map_err(error)
     }
@@ -294,11 +304,10 @@ impl<S, P> CircuitBreaker<S, P> {
     }
 }
 
-type FutureOf<S, P, Req> = ResponseFuture<
-    <S as Service<Req>>::Future,
-    JudgeOf<S, P, Req>,
-    Result<<S as Service<Req>>::Response, ErrorOf<S, P, Req>>,
->;
+type FutureOf<S, P, Req> =
+    ResponseFuture<<S as Service<Req>>::Future, JudgeOf<S, P, Req>, Result<AnswerOf<S, P, Req>, ErrorOf<S, P, Req>>>;
+type AnswerOf<S, P, Req> =
+    <JudgeOf<S, P, Req> as Judge<<S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Response;
 type ErrorOf<S, P, Req> =
     <JudgeOf<S, P, Req> as Judge<<S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Error;
 type JudgeOf<S, P, Req> = <P as Policy<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Judge;
@@ -308,7 +317,7 @@ where
     S: Service<Req>,
     P: Policy<Req, S::Response, S::Error>,
 {
-    type Response = S::Response;
+    type Response = AnswerOf<S, P, Req>;
     type Error = ErrorOf<S, P, Req>;
     type Future = FutureOf<S, P, Req>;
 

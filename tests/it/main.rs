@@ -27,6 +27,10 @@ mod threads;
 mod waiting;
 
 #[cfg(all(feature = "http", feature = "test-util"))]
+mod body;
+#[cfg(all(feature = "http", feature = "test-util"))]
+mod body_net;
+#[cfg(all(feature = "http", feature = "test-util"))]
 mod client;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod order;
