@@ -46,12 +46,15 @@
 //! A handle that was ready and whose call is then rejected keeps the readiness of the inner service for its next call, and
 //! with it what that reserves (a place in a concurrency limit). Call again or drop the handle; `oneshot` and axum do.
 
+mod backpressure;
 #[cfg(feature = "http")]
 mod body;
 #[cfg(feature = "http")]
 mod end_of_body;
 mod future;
 mod layer;
+#[cfg(feature = "balance")]
+mod load;
 mod policy;
 #[cfg(feature = "http")]
 mod presets;
@@ -63,14 +66,18 @@ mod reply_grpc;
 
 #[cfg(feature = "grpc")]
 pub use self::reply_grpc::ReplyGrpc;
-#[cfg(feature = "http")]
-pub use self::{body::ResponseBody, end_of_body::EndOfBody, reply_503::Reply503};
 pub use self::{
+    backpressure::{Backpressure, BackpressureLayer},
     future::ResponseFuture,
     layer::CircuitBreakerLayer,
     policy::{AtHead, Boxed, Judge, Judged, MapErr, Over, Policy, Single, Unchanged},
     reject::{Fail, FailWith, Reject, ReplyWith},
 };
+#[cfg(feature = "http")]
+pub use self::{body::ResponseBody, end_of_body::EndOfBody, reply_503::Reply503};
+
+#[cfg(feature = "balance")]
+pub use self::load::BreakerLoad;
 
 use std::{
     fmt,
