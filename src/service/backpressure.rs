@@ -115,7 +115,8 @@ impl<S, P> Backpressure<S, P> {
 async fn in_turn(turns: Turns, circuit: Circuit) -> Permit {
     let mut turn = pin!(turns.acquire_owned());
     loop {
-        let mut patience = circuit.sleep(PATIENCE);
+        let wait = circuit.check().err().and_then(|rejected| rejected.retry_after());
+        let mut patience = circuit.sleep(wait.unwrap_or_default() + PATIENCE);
         let turn = poll_fn(|cx| match turn.as_mut().poll(cx) {
             Poll::Ready(turn) => Poll::Ready(Some(turn)),
             Poll::Pending => patience.as_mut().poll(cx).map(|()| None),
@@ -130,7 +131,7 @@ async fn in_turn(turns: Turns, circuit: Circuit) -> Permit {
     }
 }
 
-/// How long whoever stands in line waits before it looks for itself: whoever is first may have stopped to poll.
+/// How long after its time whoever stands in line looks for itself: whoever is first may have stopped to poll.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl<S, P, Req> Service<Req> for Backpressure<S, P>
@@ -148,7 +149,14 @@ where
         if self.breaker.readiness == Readiness::Inner {
             return Poll::Ready(Ok(()));
         }
-        self.breaker.poll_inner(cx)
+        let Some(permit) = &mut self.permit else { return self.breaker.poll_inner(cx) };
+        match ready!(permit.guard(|| self.breaker.inner.poll_ready(cx))) {
+            Ok(()) => {
+                self.breaker.readiness = Readiness::Inner;
+                Poll::Ready(Ok(()))
+            }
+            Err(error) => Poll::Ready(Err(self.breaker.failed_unready(self.permit.take(), error))),
+        }
     }
 
     fn call(&mut self, request: Req) -> Self::Future {

@@ -235,9 +235,17 @@ impl<S, P> CircuitBreaker<S, P> {
         S: Service<Req>,
         P: Policy<Req, S::Response, S::Error>,
     {
+        self.failed_unready(self.policy.circuit().try_acquire().ok(), error)
+    }
+
+    fn failed_unready<Req>(&self, permit: Option<Permit>, error: S::Error) -> ErrorOf<S, P, Req>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
         let judge = self.policy.judge();
         // No permit, no record: the circuit listens to nobody now.
-        if let Ok(mut permit) = self.policy.circuit().try_acquire() {
+        if let Some(mut permit) = permit {
             permit.record_unanswered(judge.classify_error(&error));
         }
         judge.map_err(error)

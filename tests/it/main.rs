@@ -14,6 +14,8 @@ mod types;
 mod types_http;
 
 #[cfg(feature = "test-util")]
+mod backpressure;
+#[cfg(feature = "test-util")]
 mod events;
 #[cfg(feature = "test-util")]
 mod modes;
