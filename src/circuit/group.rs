@@ -98,6 +98,9 @@ impl Group {
     ///
     /// [`ConfigError`] if it is no share.
     pub fn opens(&self, service: &Circuit, at: f64) -> Result<(), ConfigError> {
+        if at == 0.0 {
+            return Err(ConfigError::new(vec![Fault::new("at", at, "above 0")]));
+        }
         share("at", at)?;
         self.0.inner.lock().service = Some((Arc::downgrade(&service.0), at));
         self.act();

@@ -18,6 +18,8 @@ mod backpressure;
 #[cfg(feature = "test-util")]
 mod events;
 #[cfg(feature = "test-util")]
+mod group;
+#[cfg(feature = "test-util")]
 mod modes;
 #[cfg(feature = "test-util")]
 mod peers;
