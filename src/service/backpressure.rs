@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{AnswerOf, CircuitBreaker, CircuitBreakerLayer, ErrorOf, FutureOf, Policy, Readiness};
+use super::{AnswerOf, CircuitBreaker, CircuitBreakerLayer, ErrorOf, FutureOf, Policy, Readiness, Single};
 use crate::circuit::{Circuit, Permit};
 
 /// Puts a [`Circuit`] around a service that a balancer chooses: while no call may pass the service is not ready.
@@ -83,8 +83,10 @@ impl<S, P> Backpressure<S, P> {
         self.breaker.get_ref()
     }
 
-    pub(super) fn policy(&self) -> &P {
-        &self.breaker.policy
+    /// Reports whether a call would pass now: the leave may be here already, and may have been the last one.
+    #[cfg(feature = "balance")]
+    pub(super) fn would_pass(&self, circuit: &Circuit) -> bool {
+        self.permit.as_ref().is_some_and(Permit::is_current) || circuit.passes()
     }
 
     /// Makes sure that the next call may pass.
@@ -108,6 +110,14 @@ impl<S, P> Backpressure<S, P> {
         }
         self.waiting = None;
         Poll::Ready(())
+    }
+}
+
+impl<S, C, R, W> Backpressure<S, Single<C, R, W>> {
+    /// Returns the circuit.
+    #[must_use]
+    pub fn circuit(&self) -> &Circuit {
+        self.breaker.circuit()
     }
 }
 

@@ -3,7 +3,6 @@
 use tower::load::Load;
 
 use super::{Backpressure, CircuitBreaker, Single};
-use crate::circuit::Circuit;
 
 /// The load of a guarded service, for tower's balancers: any that lets calls pass comes before any that does not.
 ///
@@ -18,15 +17,11 @@ pub struct BreakerLoad<M> {
     pub inner: M,
 }
 
-fn load<M>(circuit: &Circuit, inner: M) -> BreakerLoad<M> {
-    BreakerLoad { rejects: !circuit.passes(), inner }
-}
-
 impl<S: Load, C, R, W> Load for CircuitBreaker<S, Single<C, R, W>> {
     type Metric = BreakerLoad<S::Metric>;
 
     fn load(&self) -> Self::Metric {
-        load(self.circuit(), self.get_ref().load())
+        BreakerLoad { rejects: !self.circuit().passes(), inner: self.get_ref().load() }
     }
 }
 
@@ -34,6 +29,6 @@ impl<S: Load, C, R, W> Load for Backpressure<S, Single<C, R, W>> {
     type Metric = BreakerLoad<S::Metric>;
 
     fn load(&self) -> Self::Metric {
-        load(&self.policy().circuit, self.get_ref().load())
+        BreakerLoad { rejects: !self.would_pass(self.circuit()), inner: self.get_ref().load() }
     }
 }

@@ -30,6 +30,8 @@ mod threads;
 #[cfg(feature = "test-util")]
 mod waiting;
 
+#[cfg(all(feature = "balance", feature = "http", feature = "test-util"))]
+mod balance;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod body;
 #[cfg(all(feature = "http", feature = "test-util"))]
