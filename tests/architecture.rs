@@ -19,7 +19,7 @@ const STOREYS: [&[&str]; 9] = [
 ];
 
 /// Where each foreign crate may be named.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 17] = [
     ("coarsetime", &["clock/coarse.rs"]),
     (
         "http",
@@ -29,9 +29,12 @@ const HOMES: [(&str, &[&str]); 15] = [
             "classify/grpc/tests.rs",
             "classify/grpc_code.rs",
             "classify/http.rs",
+            "classify/of_reqwest.rs",
+            "classify/of_tower_http.rs",
             "classify/retry_after.rs",
             "classify/seen.rs",
             "service/end_of_body.rs",
+            "service/over_reqwest.rs",
             "service/reply_503.rs",
             "service/reply_grpc.rs",
         ],
@@ -40,6 +43,7 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("httpdate", &["classify/retry_after.rs"]),
     ("loom", &["sync/loom.rs"]),
     ("pin_project_lite", &["service/body.rs", "service/future.rs"]),
+    ("reqwest", &["classify/of_reqwest.rs", "service/over_reqwest.rs"]),
     ("shuttle", &["sync/shuttle.rs"]),
     // For loom, to number the threads of a model without a step. For tonic, a status that is made once.
     ("std::sync", &["rejected.rs", "sync/loom.rs", "sync/mod.rs", "sync/standard.rs"]),
@@ -47,6 +51,7 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("tokio", &["circuit/outbox.rs", "clock/tokio.rs"]),
     ("tonic", &["classify/grpc.rs", "classify/grpc/tests.rs", "rejected.rs"]),
     ("tower", &["classify/chain.rs", "service/mod.rs"]),
+    ("tower_http", &["classify/of_tower_http.rs"]),
     ("tower_layer", &["service/layer.rs"]),
     ("tower_service", &["service/mod.rs"]),
     // In `mod.rs` it is the name of our own module.

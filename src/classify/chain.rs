@@ -15,6 +15,10 @@ pub(super) fn classify<E: 'static>(error: &E) -> Outcome {
 ///
 /// A bound `E: Error` is of no use, since `BoxError` is no `Error`; so boxes are found by their type.
 fn as_dyn(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    #[cfg(feature = "reqwest")]
+    if let Some(error) = super::of_reqwest::as_dyn(error) {
+        return Some(error);
+    }
     error.downcast_ref::<BoxError>().map(|boxed| &**boxed as &(dyn Error + 'static))
 }
 
@@ -43,6 +47,10 @@ fn is_local<E: 'static>(error: &E) -> bool {
     let mut next = as_dyn(any);
     while let Some(error) = next {
         if error.is::<Rejected>() || error.is::<Overloaded>() {
+            return true;
+        }
+        #[cfg(feature = "reqwest")]
+        if super::of_reqwest::is_local(error) {
             return true;
         }
         next = error.source();

@@ -91,13 +91,22 @@ impl HttpClassifier {
         }
         failure.into()
     }
+
+    #[cfg_attr(not(feature = "reqwest"), expect(clippy::unused_self, reason = "errors of reqwest may have a status"))]
+    pub(super) fn classify_error<E: 'static>(&self, error: &E) -> Outcome {
+        #[cfg(feature = "reqwest")]
+        if let Some(status) = super::of_reqwest::status(error) {
+            return self.classify_head(status, &HeaderMap::new());
+        }
+        chain::classify(error)
+    }
 }
 
 impl<B, E: 'static> Classifier<Response<B>, E> for HttpClassifier {
     fn classify(&self, result: Result<&Response<B>, &E>) -> Outcome {
         match result {
             Ok(response) => self.classify_head(response.status(), response.headers()),
-            Err(error) => chain::classify(error),
+            Err(error) => self.classify_error(error),
         }
     }
 }

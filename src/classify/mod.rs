@@ -13,11 +13,17 @@ mod grpc;
 mod grpc_code;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "reqwest")]
+mod of_reqwest;
+#[cfg(feature = "tower-http")]
+mod of_tower_http;
 #[cfg(feature = "http")]
 mod retry_after;
 #[cfg(feature = "http")]
 mod seen;
 
+#[cfg(feature = "tower-http")]
+pub use self::of_tower_http::TowerHttp;
 #[cfg(feature = "http")]
 pub use self::{
     at_end::{AtEnd, Ending},

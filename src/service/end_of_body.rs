@@ -29,7 +29,8 @@ impl<B: Body> Over<Response<B>> for EndOfBody {
     where
         C: Classifier<Response<B>, Err>,
     {
-        match permit.guard(|| look(classifier, &response)) {
+        let is_empty = response.body().is_end_stream();
+        match permit.guard(|| Look::at(classifier, &response, is_empty)) {
             // A stream may last for hours; who waits for the probe wants to know whether there is an answer at all.
             Look::Wait(at_end) if !permit.is_probe() => {
                 permit.stop_clock();
@@ -44,33 +45,33 @@ impl<B: Body> Over<Response<B>> for EndOfBody {
 }
 
 /// What the head of a response shows.
-enum Look {
+pub(super) enum Look {
     Over(Outcome),
     /// It is a success so far.
     Wait(AtEnd),
 }
 
 impl Look {
-    fn outcome(self) -> Outcome {
+    /// Looks at a response; nobody may poll a body that is empty.
+    pub(super) fn at<Res, C: Classifier<Res, Err>, Err>(classifier: &C, response: &Res, is_empty: bool) -> Self {
+        let outcome = classifier.classify(Ok(response));
+        if outcome != Outcome::Success {
+            return Self::Over(outcome);
+        }
+        let at_end = classifier.at_end(response);
+        if at_end.is_head() {
+            Self::Over(outcome)
+        } else if is_empty {
+            Self::Over(at_end.outcome(Ending::Clean))
+        } else {
+            Self::Wait(at_end)
+        }
+    }
+
+    pub(super) fn outcome(self) -> Outcome {
         match self {
             Self::Over(outcome) => outcome,
             Self::Wait(_) => Outcome::Success,
         }
-    }
-}
-
-fn look<B: Body, C: Classifier<Response<B>, Err>, Err>(classifier: &C, response: &Response<B>) -> Look {
-    let outcome = classifier.classify(Ok(response));
-    if outcome != Outcome::Success {
-        return Look::Over(outcome);
-    }
-    let at_end = classifier.at_end(response);
-    if at_end.is_head() {
-        Look::Over(outcome)
-    } else if response.body().is_end_stream() {
-        // Nobody may poll it.
-        Look::Over(at_end.outcome(Ending::Clean))
-    } else {
-        Look::Wait(at_end)
     }
 }

@@ -55,6 +55,8 @@ mod future;
 mod layer;
 #[cfg(feature = "balance")]
 mod load;
+#[cfg(feature = "reqwest")]
+mod over_reqwest;
 mod policy;
 #[cfg(feature = "http")]
 mod presets;

@@ -4,7 +4,8 @@ use std::{net::SocketAddr, thread, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 use tonic::{
-    Code,
+    Code, Status,
+    service::interceptor::InterceptedService,
     transport::{Channel, Server},
 };
 use tower::Layer;
@@ -13,7 +14,7 @@ use tower_breaker::{
     config::{CancelledAfter, Config},
 };
 
-use crate::support::{Client, KINDS, Kind, THREE, channel, circuit, counts, read, serve, serve_behind};
+use crate::support::{Client, KINDS, Kind, THREE, channel, circuit, counts, eventually, read, serve, serve_behind};
 
 /// Long enough for loopback on a busy machine to be no accident, short enough for a test.
 const SHORT: Duration = Duration::from_millis(40);
@@ -70,6 +71,23 @@ async fn a_deadline_of_the_channel_is_a_failure() {
     assert_eq!((circuit.state(), counts(&circuit)), (State::Open, (0, 3, 0)));
 }
 
+/// As `Request::set_timeout`; the header is honoured by the channel too.
+#[tokio::test]
+async fn a_deadline_of_the_request_is_a_failure() {
+    let server = serve().await;
+    let (circuit, _clock) = circuit();
+    let deadline = |mut request: tonic::Request<()>| {
+        request.set_timeout(SHORT);
+        Ok::<_, Status>(request)
+    };
+    let guarded = CircuitBreakerLayer::grpc_client(circuit.clone()).layer(channel(server));
+    let mut client = Client::new(InterceptedService::new(guarded, deadline));
+    for kind in [Kind::Unary, Kind::ServerStream, Kind::Bidi] {
+        assert_eq!(client.code(kind, "wait").await, Code::Cancelled, "so tonic says");
+    }
+    assert_eq!((circuit.state(), counts(&circuit)), (State::Open, (0, 3, 0)));
+}
+
 #[tokio::test]
 async fn a_deadline_that_the_server_reports_is_a_failure() {
     let server = serve().await;
@@ -119,9 +137,7 @@ async fn a_client_that_leaves_is_no_failure_of_the_server() {
     for n in 1..=4 {
         let mut client = Client::new(channel(server));
         drop(client.start(Kind::ServerStream, "send 1 then wait").await.unwrap());
-        while counts(&circuit).2 < n {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        eventually("the server sees it", || counts(&circuit).2 == n).await;
     }
     assert_eq!((circuit.state(), counts(&circuit)), (State::Closed, (0, 0, 4)));
 }

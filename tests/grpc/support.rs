@@ -48,6 +48,17 @@ pub(crate) fn counts(circuit: &Circuit) -> (u64, u64, u64) {
     (ledger.succeeded, ledger.failed, ledger.ignored)
 }
 
+/// Waits until something has come about in another task; a busy machine may take its time.
+pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("never came about: {what}");
+}
+
 /// Text as it is.
 #[derive(Clone, Copy, Debug, Default)]
 struct Text;
