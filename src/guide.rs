@@ -6,6 +6,10 @@ pub mod states {}
 #[doc = include_str!("../docs/classify.md")]
 pub mod classify {}
 
+#[cfg(feature = "balance")]
+#[doc = include_str!("../docs/balancers.md")]
+pub mod balancers {}
+
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
 

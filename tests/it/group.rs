@@ -144,7 +144,7 @@ fn a_share_that_is_none_is_refused_by_name() {
 /// Whatever the order, in the end as many are left out as may be.
 #[test]
 fn many_threads_that_open_and_close_endpoints_agree_in_the_end() {
-    for round in 0..50u64 {
+    for round in 0..50 {
         let group = group(0.5);
         let (endpoints, clock) = endpoints(&group, 6);
         std::thread::scope(|scope| {
@@ -152,7 +152,7 @@ fn many_threads_that_open_and_close_endpoints_agree_in_the_end() {
                 let (endpoints, clock) = (&endpoints, &clock);
                 scope.spawn(move || {
                     for step in 0..40 {
-                        let endpoint = &endpoints[(thread * 7 + step * 5 + round as usize) % 6];
+                        let endpoint = &endpoints[(thread * 7 + step * 5 + round) % 6];
                         let Ok(permit) = endpoint.try_acquire() else {
                             clock.advance(SECOND / 2);
                             continue;
