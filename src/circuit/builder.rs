@@ -55,7 +55,13 @@ impl Builder {
 
     /// Sets the clock. Default: [`SystemClock`], which follows `tokio::time::pause` in tests.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
-        Self { clock: AnyClock::Other(Box::new(clock)), ..self }
+        Self { clock: AnyClock::from(clock), ..self }
+    }
+
+    /// Sets the clock to one that other circuits have too.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn any_clock(self, clock: AnyClock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Sets the seed of the jitter, so that a test sees the same waits each time. Default: random.

@@ -27,6 +27,8 @@
 mod builder;
 mod call;
 mod gate;
+#[cfg(feature = "keyed")]
+mod kept;
 mod outbox;
 mod permit;
 mod rule;

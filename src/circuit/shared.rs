@@ -325,7 +325,11 @@ impl Shared {
     pub(super) fn snapshot(&self) -> Snapshot {
         // The clock is the user's and is not read under the lock. A transition that comes before the lock is dated later
         // than this; durations saturate.
-        let now = self.clock.now();
+        self.snapshot_at(self.clock.now())
+    }
+
+    /// The same at a time that was read before; no code of the user's runs here.
+    pub(super) fn snapshot_at(&self, now: Instant) -> Snapshot {
         let inner = &mut *self.inner.lock();
         inner.fold();
         inner.stripes.take_lines(&mut inner.machine);
