@@ -8,8 +8,8 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     config::Config,
     machine::{
-        Event, Outage, Reason, RejectReason, Rejection, Vitals,
-        half_open::{HalfOpen, Verdict},
+        Event, Outage, Reason, Rejection, Vitals,
+        half_open::{Answer, HalfOpen, Verdict},
         recovering::{Recovering, Step},
         settings::Settings,
         snapshot::History,
@@ -136,39 +136,35 @@ impl Core {
         matches!(&self.phase, Phase::Recovering(recovering) if recovering.is_ramp())
     }
 
-    /// Answers as [`Core::admit`] would, and changes nothing.
-    pub(crate) fn would_admit(&self, now: Instant) -> Result<(), Rejection> {
-        match self.effective_mode(now) {
-            Mode::Disabled | Mode::ForcedClosed | Mode::MetricsOnly => return Ok(()),
-            Mode::ForcedOpen => return Err(self.forced(now)),
-            Mode::Auto => {}
-        }
-        let admits = match &self.phase {
-            Phase::Closed => true,
-            Phase::Open { next_probe } => now >= *next_probe,
-            Phase::HalfOpen(half_open) => match half_open.due(&self.settings.config.half_open, now) {
-                Verdict::Fail(_) => false,
-                Verdict::Pass(_) => true,
-                Verdict::Wait => half_open.would_admit(&self.settings.config.half_open, now),
-            },
-            Phase::Recovering(recovering) => recovering.would_admit(now),
-        };
-        if admits { Ok(()) } else { Err(self.rejection(now)) }
-    }
-
     /// Takes the result of a call that was not counted in a closed phase; false if it came too late to matter.
     pub(crate) fn settle(&mut self, stamp: &Stamp, finished: Finished, now: Instant) -> bool {
         self.end_mode(now);
         if stamp.epoch != Epoch::new(self.epoch) {
             return false;
         }
-        // What ends while the circuit is disabled gives its slot back and decides nothing.
-        let disabled = self.mode == Mode::Disabled;
-        let finished = if disabled { Finished { outcome: None, ..finished } } else { finished };
-        self.settle_phase(stamp, finished, now) && !disabled
+        if self.mode == Mode::Disabled {
+            self.give_back(stamp, now);
+            return false;
+        }
+        self.settle_phase(stamp, finished, now)
+    }
+
+    /// What ends while the circuit is disabled gives its slot back and decides nothing.
+    fn give_back(&mut self, stamp: &Stamp, now: Instant) {
+        match (&mut self.phase, stamp.kind) {
+            (Phase::HalfOpen(half_open), Kind::Probe) => {
+                half_open.settle(&self.settings.config.half_open, stamp.lease, Answer::Cancelled, now);
+            }
+            (Phase::Recovering(recovering), Kind::Recovering) => recovering.give_back(stamp.lease, now),
+            (Phase::Closed | Phase::Open { .. } | Phase::HalfOpen(_) | Phase::Recovering(_), _) => {}
+        }
     }
 
     fn settle_phase(&mut self, stamp: &Stamp, finished: Finished, now: Instant) -> bool {
+        if stamp.kind == Kind::Probe {
+            // The phase may be over, and nobody has looked.
+            self.move_on(now);
+        }
         match (&mut self.phase, stamp.kind) {
             (Phase::HalfOpen(half_open), Kind::Probe) => {
                 let Some(verdict) =
@@ -207,6 +203,9 @@ impl Core {
     /// Takes other settings; the phase goes on, and the next decision is made by them.
     pub(crate) fn reconfigure(&mut self, settings: Arc<Settings>) {
         self.settings = settings;
+        if let Phase::HalfOpen(half_open) = &mut self.phase {
+            half_open.reconfigured();
+        }
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -314,7 +313,7 @@ impl Core {
     }
 
     /// Makes the transitions that are due, but for the one that needs a call.
-    fn move_on(&mut self, now: Instant) {
+    pub(super) fn move_on(&mut self, now: Instant) {
         match &mut self.phase {
             Phase::Closed | Phase::Open { .. } => {}
             Phase::HalfOpen(half_open) => {
@@ -331,29 +330,6 @@ impl Core {
         }
     }
 
-    fn rejection(&self, now: Instant) -> Rejection {
-        let (reason, wait) = match &self.phase {
-            Phase::Closed => (RejectReason::NotReady, Duration::ZERO),
-            Phase::Open { next_probe } => (RejectReason::Open, next_probe.since(now)),
-            // The lease is the only bound that is known, but most probes end sooner: come back at the pace of probes.
-            Phase::HalfOpen(half_open) => {
-                let pace = if self.last_wait.is_zero() { UNKNOWN_WAIT } else { self.last_wait };
-                let wait = half_open.first_deadline(now).map_or(pace, |lease| lease.min(pace));
-                (RejectReason::HalfOpen, wait)
-            }
-            Phase::Recovering(recovering) => (
-                RejectReason::Recovering,
-                self.outage.as_ref().map_or(Duration::ZERO, |outage| recovering.retry_after(outage)),
-            ),
-        };
-        Rejection { state: self.state(), reason, retry_after: Some(wait) }
-    }
-
-    fn forced(&self, now: Instant) -> Rejection {
-        let retry_after = self.mode_until.map(|until| until.since(now));
-        Rejection { state: self.state(), reason: RejectReason::Forced, retry_after }
-    }
-
     pub(super) fn end_mode(&mut self, now: Instant) {
         if self.mode_until.is_some_and(|until| now >= until) {
             self.change_mode(Mode::Auto, None);
@@ -368,6 +344,3 @@ impl Core {
         }
     }
 }
-
-/// What a rejected caller is told where nothing is known: long enough to be no burden, short enough to be no outage.
-pub(super) const UNKNOWN_WAIT: Duration = Duration::from_millis(100);

@@ -16,11 +16,13 @@ pub(crate) struct HalfOpen {
     failures: u32,
     /// Ignored answers since the last one that was not.
     ignored: u32,
-    /// How long probes have been under way since the last success, but for those that are now.
+    /// How long probes have been under way since the last success, but for the stretch that goes on.
     waited: Duration,
-    /// Since when probes have been under way; none while there is none.
+    /// Since when probes have been under way without a gap; none while there is none.
     since: Option<Instant>,
-    /// When the phase was over, if it was when a probe ended.
+    /// When the last probe of that stretch ended so far.
+    ended: Instant,
+    /// When the phase was over, if it was when a stretch ended.
     over: Option<Instant>,
 }
 
@@ -49,14 +51,21 @@ impl HalfOpen {
     /// The time in which nobody calls does not count: it says nothing about the dependency, and a quiet circuit that needs
     /// three successes could never close otherwise.
     fn is_too_long(&self, settings: &Settings, now: Instant) -> bool {
-        self.waited.saturating_add(self.under_way(settings, now)) >= settings.max_wait
+        self.waited.saturating_add(self.under_way(now)) >= settings.max_wait
     }
 
-    /// How long the probes have been under way that are now, or were until their leases ended.
-    fn under_way(&self, settings: &Settings, now: Instant) -> Duration {
+    /// How long the stretch lasts that goes on, or did until the last of its probes ended or its lease.
+    fn under_way(&self, now: Instant) -> Duration {
         let Some(since) = self.since else { return Duration::ZERO };
         let over = self.leases.expired(now) == self.leases.live();
-        if over { now.since(since).min(settings.probe_timeout) } else { now.since(since) }
+        let until =
+            if over { self.leases.last_deadline().unwrap_or(Instant::ZERO).max(self.ended).min(now) } else { now };
+        until.since(since)
+    }
+
+    /// Takes note of other settings: what was over by the old ones need not be.
+    pub(crate) fn reconfigured(&mut self) {
+        self.over = None;
     }
 
     /// When the phase was over, if it is: nobody may have looked for long.
@@ -65,8 +74,8 @@ impl HalfOpen {
         self.over.or_else(|| self.since.map(|since| since.after(left)))
     }
 
-    /// Takes note that a probe has ended, or its lease.
-    fn ended(&mut self, settings: &Settings, under_way: Duration) {
+    /// Takes note of the end of a stretch, if it has ended.
+    fn stretch_ended(&mut self, settings: &Settings, under_way: Duration) {
         if self.leases.live() > 0 || self.since.is_none() {
             return;
         }
@@ -81,6 +90,7 @@ impl HalfOpen {
         self.waited = Duration::ZERO;
         self.over = None;
         self.since = self.since.map(|_| now);
+        self.ended = now;
     }
 
     /// What is due without another answer: the settings may have become less demanding, the phase too long.
@@ -95,13 +105,16 @@ impl HalfOpen {
 
     /// Lends a slot to a probe if one is free and another probe is needed.
     pub(crate) fn admit(&mut self, settings: &Settings, now: Instant) -> Option<u64> {
-        let under_way = self.under_way(settings, now);
+        let under_way = self.under_way(now);
         self.leases.expire(now);
-        self.ended(settings, under_way);
+        self.stretch_ended(settings, under_way);
         if !self.has_room(settings, self.leases.live()) {
             return None;
         }
-        self.since.get_or_insert(now);
+        if self.since.is_none() {
+            self.since = Some(now);
+            self.ended = now;
+        }
         Some(self.leases.lend(now, settings.probe_timeout))
     }
 
@@ -121,9 +134,12 @@ impl HalfOpen {
 
     /// Takes the answer of a probe; none if its lease was over.
     pub(crate) fn settle(&mut self, settings: &Settings, id: u64, answer: Answer, now: Instant) -> Option<Verdict> {
-        let under_way = self.under_way(settings, now);
+        let under_way = self.under_way(now);
+        if let Some(since) = self.since {
+            self.ended = self.ended.max(since.after(under_way));
+        }
         let in_time = self.leases.give_back(id, now);
-        self.ended(settings, under_way);
+        self.stretch_ended(settings, under_way);
         if !in_time {
             return None;
         }

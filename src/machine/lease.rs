@@ -77,6 +77,11 @@ impl Leases {
         self.slots.iter().find(|slot| slot.live && now < slot.deadline).map(|slot| slot.deadline.since(now))
     }
 
+    /// When the last of the slots that are still lent is free at the latest.
+    pub(crate) fn last_deadline(&self) -> Option<Instant> {
+        self.slots.iter().filter(|slot| slot.live).map(|slot| slot.deadline).max()
+    }
+
     fn forget_dead(&mut self) {
         while self.slots.front().is_some_and(|slot| !slot.live) {
             self.slots.pop_front();

@@ -69,9 +69,12 @@ impl WindowGate {
         }
         if self.full_since.is_some() {
             self.rejected_at = Some(now);
-            // A latency that has grown for good must not hold it here for ever: 2 % a second while it binds.
+            // A latency that has grown for good must not hold it here for ever: 2 % a second while it binds. But never
+            // further than a second ahead of the limit: what hangs and binds it for minutes shows nothing, and all of
+            // the growth must be filled by successes one at a time.
             let bound_for = now.since(self.grown_at).as_secs_f64().min(1.0);
-            self.full = self.full.map(|full| full * 1.02f64.powf(bound_for));
+            let ahead = f64::from(self.limit) * 1.02 + 1.0;
+            self.full = self.full.map(|full| (full * 1.02f64.powf(bound_for)).min(ahead).max(full));
             // Nor may one answer that was quicker than all others: 10 % a second.
             self.patience = (self.patience * 1.1f64.powf(bound_for)).min(1e6);
         }
@@ -99,6 +102,9 @@ impl WindowGate {
         }
         self.got_far |= self.limit > self.full().map_or(2, |full| full / 2);
         self.mark_full(now);
+        // A clock that steps back must not make the probation longer than the step.
+        self.full_since = self.full_since.map(|since| since.min(now));
+        self.rejected_at = self.rejected_at.map(|at| at.min(now));
         let Some(since) = self.full_since else { return Step::Stay };
         let held = |since: Instant| now.since(since) >= self.probation;
         let roomy = self.rejected_at.is_none_or(held);
@@ -176,6 +182,29 @@ mod tests {
         let full = gate.full.expect("the usual is known");
         assert!((full - 32.0 * 1.02 * 1.02).abs() < 1e-9, "{full}");
         assert!((gate.patience - 4.0 * 1.1 * 1.1).abs() < 1e-9, "{}", gate.patience);
+    }
+
+    #[test]
+    fn what_hangs_and_binds_it_for_an_hour_asks_for_few_successes_more() {
+        let mut gate = of_ten();
+        succeed(&mut gate, 30, Duration::from_millis(100));
+        (1..=3_600).for_each(|second| assert!(!gate.admit(32, at(second * 1_000))));
+        // A second's growth ahead of 32, and the one that it may have more.
+        assert_eq!(gate.full(), Some(33));
+        gate.failed(16);
+        succeed(&mut gate, 17, Duration::from_millis(100));
+        assert_eq!(gate.limit, 33, "filled again");
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_makes_the_probation_no_longer_than_it_is() {
+        let mut gate = of_ten();
+        let took = Duration::from_millis(100);
+        (0..30).for_each(|_| _ = gate.succeeded(took, at(3_600_000)));
+        assert!(!gate.admit(32, at(3_600_000)));
+        assert_eq!(gate.succeeded(took, at(500)), Step::Stay, "full since now");
+        assert_eq!(gate.succeeded(took, at(1_499)), Step::Stay);
+        assert_eq!(gate.succeeded(took, at(1_500)), Step::Done);
     }
 
     #[test]

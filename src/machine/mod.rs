@@ -35,6 +35,7 @@
 //! # Ok::<(), tower_breaker::ConfigError>(())
 //! ```
 
+mod answer;
 mod core;
 mod event;
 mod half_open;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     config::{HalfOpen, Ramp, RecoveryWindow},
-    machine::{Outage, Reason, core::UNKNOWN_WAIT, lease::Leases, limit::WindowGate, ramp::RampGate, rules::whole},
+    machine::{Outage, Reason, answer::UNKNOWN_WAIT, lease::Leases, limit::WindowGate, ramp::RampGate, rules::whole},
     time::Instant,
 };
 
@@ -98,16 +98,22 @@ impl Recovering {
         passes.then(|| self.leases.lend(now, self.lease))
     }
 
-    /// Reports whether a call would pass now, or after what is due.
+    /// Reports whether [`Recovering::due`] has something to do.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.leases.expired(now) > 0 || matches!(&self.gate, Gate::Ramp(ramp) if ramp.is_over(now))
+    }
+
+    /// Reports whether a call would pass where nothing is due.
     pub(crate) fn would_admit(&self, now: Instant) -> bool {
-        let expired = self.leases.expired(now);
-        if expired > 0 && self.is_too_much(self.net.saturating_add(expired.saturating_mul(100))) {
-            return false;
-        }
         match &self.gate {
-            Gate::Ramp(ramp) => ramp.is_over(now) || ramp.clone().admit(now),
-            Gate::Window(window) => self.leases.live() - expired < window.limit.saturating_sub(expired).max(1),
+            Gate::Ramp(ramp) => ramp.clone().admit(now),
+            Gate::Window(window) => self.leases.live() < window.limit,
         }
+    }
+
+    /// Takes a slot back of which nothing more is to be said.
+    pub(crate) fn give_back(&mut self, lease: u64, now: Instant) {
+        self.leases.give_back(lease, now);
     }
 
     /// Takes the end of a call: whether it came in time, and what has changed.
@@ -320,15 +326,16 @@ mod tests {
         let mut recovering = window(&outage(100.0, 100));
         for round in 0..3 {
             let now = at(round * 30_000);
-            assert!(recovering.would_admit(now), "there is room for one in the place of those that are over");
+            assert_eq!(recovering.is_due(now), round > 0);
             assert_eq!(recovering.due(now), Step::Stay);
+            assert!(recovering.would_admit(now), "there is room for one in the place of those that are over");
             let passed = std::iter::from_fn(|| recovering.admit(now)).count();
             assert_eq!(passed, if round == 0 { 2 } else { 1 }, "round {round}");
         }
         // 2 + 1 + 1 leases are over by now; one more makes five.
         assert_eq!(recovering.settle(0, OK, at(90_000)), (false, Step::Stay), "late");
         assert!(recovering.admit(at(90_000)).is_some());
-        assert!(!recovering.would_admit(at(120_000)));
+        assert!(recovering.is_due(at(120_000)));
         assert!(matches!(recovering.due(at(120_000)), Step::Fall(_)));
     }
 }

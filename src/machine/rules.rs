@@ -99,9 +99,9 @@ impl Rules {
         }
     }
 
-    /// Reports whether the window that tells the traffic was counted by those rules too.
-    pub(crate) fn same_vitals(&self, before: &Self) -> bool {
-        self.vitals.is_some_and(|window| before.windows.contains(&self.windows[window]))
+    /// Reports whether the window that tells the traffic is counted, whoever asks for it.
+    pub(crate) fn counts_traffic(&self) -> bool {
+        self.windows.contains(&Window::DEFAULT)
     }
 
     /// Reports whether the usual latency is learnt.

@@ -36,7 +36,7 @@ pub(crate) struct Tally {
     settings: Arc<Settings>,
     windows: Box<[AnyWindow]>,
     since: Instant,
-    /// Since when the window that tells the traffic has been counting, if it is younger than the phase.
+    /// Since when the window that tells the traffic has been counting, if it is younger than the phase and there at all.
     vitals_since: Instant,
     /// Calls that the window of [`Rules::estimates`] does not know yet, and since when.
     unmetered: u64,
@@ -88,7 +88,7 @@ impl Tally {
         self.meter(now);
         self.unmetered = 0;
         self.metered_at = now;
-        if !rules.same_vitals(self.rules()) {
+        if !self.rules().counts_traffic() {
             self.vitals_since = now;
         }
         let mut old: Vec<_> =
@@ -140,7 +140,6 @@ impl Tally {
     /// Forgets the usual latency, which a new phase does not.
     pub(crate) fn forget_latency(&mut self) {
         self.latency = 0;
-        self.sample_due = true;
     }
 
     pub(crate) fn usual_latency(&self) -> Option<Duration> {

@@ -180,15 +180,15 @@ const END: usize = 200;
 
 #[test]
 fn from_every_reachable_state_probes_close_the_circuit() {
-    all_close("probes", small(), &[], END, 3_000);
+    all_close("probes", small(), &[], END, 2_000);
     let two = small().half_open(small().half_open.max_concurrent_probes(2).max_wait(1_000_000 * SECOND));
     all_close("two probes at once", two, &[], END, 1_000);
     let rate = HalfOpen::new().failure_rate(3, 0.5).probe_timeout(2 * SECOND).max_wait(3 * SECOND);
-    all_close("probes by rate", small().half_open(rate.ignored_as_alive(1)), &[], END, 3_000);
+    all_close("probes by rate", small().half_open(rate.ignored_as_alive(1)), &[], END, 2_000);
     let backoff = Probing::Backoff { base: SECOND, factor: 2.0, max: 3 * SECOND, jitter: Jitter::None };
-    all_close("backoff", small().probing(backoff), &[], END, 3_000);
+    all_close("backoff", small().probing(backoff), &[], END, 2_000);
     let rate = FailureRate::new(0.5).minimum_calls(2).window(Window::count(3));
-    all_close("a rate of calls", by_rate(rate), &[], END, 3_000);
+    all_close("a rate of calls", by_rate(rate), &[], END, 2_000);
     // Any number of calls fits into a second, so there is no end here.
     let rate = FailureRate::new(0.5).minimum_calls(2).window(Window::time(2 * SECOND).buckets(2));
     all_close("a rate in time", by_rate(rate), &[], 13, 500);

@@ -103,7 +103,8 @@ const TABLE: [(At, [State; 6]); 10] = [
     (At::HalfOpenIdle,       [Half,       AFTER,      Open,       Open, Half,       Half]),
     // The oldest call's lease is over: it decides nothing.
     (At::HalfOpenExpired,    [Half,       Half,       Half,       Half, Half,       Half]),
-    (At::HalfOpenTooLong,    [Open,       Half,       Half,       Half, Half,       Half]),
+    // The phase is over, whether a call comes or one ends.
+    (At::HalfOpenTooLong,    [Open,       Open,       Open,       Open, Open,       Open]),
     (At::Recovering,         [Recovering, Recovering, Recovering, Open, Recovering, Recovering]),
     (At::RecoveringNearFall, [Recovering, Recovering, Open,       Open, Recovering, Recovering]),
 ];

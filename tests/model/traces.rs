@@ -68,10 +68,8 @@ impl Pair {
         let told = self.machine.snapshot(self.now);
         let machine = self.machine.admit(self.now);
         let moves = self.transitions();
-        // If the circuit had to open before it could answer, a wait was drawn; short of that the snapshot has told it.
-        let fell = moves.iter().any(|moved| moved.to == State::Open);
         let got = machine.as_ref().err().and_then(|rejection| rejection.retry_after);
-        if matches!(told.mode, Mode::Auto | Mode::ForcedOpen) && !fell && told.retry_after != got {
+        if matches!(told.mode, Mode::Auto | Mode::ForcedOpen) && told.retry_after != got {
             return Err(format!("the snapshot told {:?}, the call got {got:?}", told.retry_after));
         }
         let reference = self.reference.admit(self.now);
@@ -209,12 +207,15 @@ impl Pair {
         let enough = sums.calls > 0 && sums.calls >= u64::from(minimum);
         let rate = |part: u64, whole: u64| enough.then(|| (part as f64 / whole as f64).min(1.0));
         let Sums { calls, hundredths, slow } = sums;
+        // Where the circuit opens before it answers, the wait is not drawn yet; `begin` sees whether it was told right.
+        let drawn = matches!(reference.mode(now), Mode::Auto) && reference.falls(now);
+        let waits = (!drawn).then(|| reference.would_refuse(now).and_then(|refusal| refusal.retry_after));
         let faults = [
             differs("state", self.machine.state(), reference.state()),
             differs("mode", self.machine.mode(now), reference.mode(now)),
             differs("epoch", seen.epoch, reference.epoch),
             differs("reason", seen.reason.as_ref().map(|reason| reason.as_str()), reference.reason),
-            differs("wait", seen.retry_after, reference.would_refuse(now).and_then(|refusal| refusal.retry_after)),
+            waits.and_then(|wait| differs("wait", seen.retry_after, wait)),
             differs("time in the state", seen.in_state, now.since(reference.entered)),
             differs("outage", seen.outage, reference.outage.map(|outage| now.since(outage.since))),
             differs("times opened", seen.times_opened, reference.times_opened),
@@ -245,9 +246,6 @@ fn trace(seed: u64, ops: &[u64]) -> Result<Seen, String> {
     for (at, number) in ops.iter().enumerate() {
         let op = Op::drawn(*number);
         if let Err(fault) = pair.apply(&op) {
-            if pair.reference.is_in_doubt(pair.now).is_some() {
-                break;
-            }
             let settings = format!("{config:#?}");
             return Err(format!(
                 "{settings}\n{log}{at}: {op:?}\nat {:?}, in {:?}: {fault}",
@@ -255,10 +253,6 @@ fn trace(seed: u64, ops: &[u64]) -> Result<Seen, String> {
             ));
         }
         log += &format!("{at}: {op:?}\n");
-        if let Some(doubt) = pair.reference.is_in_doubt(pair.now) {
-            pair.saw(format!("in doubt: {doubt}"));
-            break;
-        }
     }
     Ok(pair.seen)
 }
@@ -349,6 +343,4 @@ fn the_machine_does_what_the_reference_says() {
     let met = |what: &str| all.get(what).copied().unwrap_or(0);
     let rare: Vec<_> = MET.iter().map(|what| (*what, met(what))).filter(|(_, times)| *times < 100).collect();
     assert!(cases < 10_000 || rare.is_empty(), "too rarely met: {rare:?}");
-    let doubts: u64 = all.iter().filter(|(what, _)| what.starts_with("in doubt")).map(|(_, times)| times).sum();
-    assert!(doubts * 6 < u64::from(cases), "{doubts} traces ended in doubt");
 }

@@ -48,6 +48,12 @@ impl Reference {
         };
         match (&mut self.phase, kind) {
             (Phase::HalfOpen(probes), Pass::Probe(slot)) => {
+                let (verdict, at) = probes.due(&self.config.half_open, now);
+                if verdict != Verdict::Wait {
+                    // The phase was over, and nobody had looked.
+                    self.decide(verdict, None, at);
+                    return false;
+                }
                 let answer = match what {
                     None => Answer::Cancelled,
                     Some(What::Ignored) => Answer::Ignored,
@@ -76,6 +82,19 @@ impl Reference {
                 in_time
             }
             _ => false,
+        }
+    }
+
+    /// What ends while the circuit is disabled decides nothing.
+    pub(super) fn give_back(&mut self, kind: Pass, now: Instant) {
+        match (&mut self.phase, kind) {
+            (Phase::HalfOpen(probes), Pass::Probe(slot)) => {
+                probes.settle(&self.config.half_open, slot, Answer::Cancelled, now);
+            }
+            (Phase::Recovering(recovery), Pass::Recovering(slot)) => {
+                recovery.slots.give_back(slot, now);
+            }
+            _ => {}
         }
     }
 
@@ -147,9 +166,6 @@ impl Reference {
     }
 
     pub(super) fn enter(&mut self, phase: Phase, reason: &'static str, now: Instant) {
-        if let Phase::HalfOpen(Probes { doubt: true, .. }) = self.phase {
-            self.doubt = Some("how long probes had been under way");
-        }
         let from = self.state();
         self.phase = phase;
         self.epoch += 1;
@@ -177,10 +193,6 @@ impl Reference {
     }
 
     pub(crate) fn reconfigure(&mut self, config: Config, now: Instant) {
-        let counted = self.log.knows(Window::DEFAULT) && !asks_for_traffic(&self.config);
-        if counted && asks_for_traffic(&config) {
-            self.doubt = Some("since when the traffic has been counted");
-        }
         if let Phase::HalfOpen(probes) = &mut self.phase {
             probes.reconfigured();
         }
@@ -226,10 +238,12 @@ impl Reference {
         }
     }
 
-    /// Whether the rules leave open what has just happened.
-    pub(crate) fn is_in_doubt(&self, now: Instant) -> Option<&'static str> {
-        let Phase::HalfOpen(mut probes) = self.phase.clone() else { return self.doubt };
-        probes.due(&self.config.half_open, now);
-        self.doubt.or(probes.doubt.then_some("how long probes had been under way"))
+    /// Whether the circuit opens before it answers a call that comes now.
+    pub(crate) fn falls(&self, now: Instant) -> bool {
+        match &self.phase {
+            Phase::Closed | Phase::Open(_) => false,
+            Phase::HalfOpen(probes) => matches!(probes.due(&self.config.half_open, now).0, Verdict::Fail(_)),
+            Phase::Recovering(recovery) => recovery.falls(now),
+        }
     }
 }

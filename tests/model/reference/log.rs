@@ -96,10 +96,6 @@ impl Log {
         begun
     }
 
-    pub(crate) fn knows(&self, window: Window) -> bool {
-        self.windows.iter().any(|known| known.window == window)
-    }
-
     pub(crate) fn call(
         &mut self,
         config: &Config,

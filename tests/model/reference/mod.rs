@@ -2,8 +2,7 @@
 //!
 //! What the closed state decides is computed from scratch from the list of all calls; the other phases are plain
 //! structs. Only the settings, `Instant`, `State`, `Mode` and `Ledger` are the crate's. A wait with a random part is
-//! taken from the machine once it has been found within its bounds. Where the rules leave something open, `doubt` says
-//! so and the trace ends there.
+//! taken from the machine once it has been found within its bounds.
 
 mod change;
 mod digest;
@@ -109,7 +108,6 @@ pub(crate) struct Reference {
     pub(crate) drawn: VecDeque<Duration>,
     /// What the machine did that it may not do.
     pub(crate) fault: Option<String>,
-    pub(crate) doubt: Option<&'static str>,
     /// Whether a mode has held a trip since this was last asked.
     pub(crate) held: bool,
 }
@@ -135,7 +133,6 @@ impl Reference {
             moves: Vec::new(),
             drawn: drawn.into_iter().collect(),
             fault: None,
-            doubt: None,
             held: false,
         };
         let outage = Outage { since: now, ..Outage::default() };
@@ -222,9 +219,9 @@ impl Reference {
         let passes = match &self.phase {
             Phase::Closed => true,
             Phase::Open(until) => now >= *until,
-            Phase::HalfOpen(probes) => match probes.clone().due(&self.config.half_open, now).0 {
+            Phase::HalfOpen(probes) => match probes.due(&self.config.half_open, now).0 {
                 Verdict::Pass => true,
-                Verdict::Fail(_) => false,
+                Verdict::Fail(_) => unreachable!("then nobody asks"),
                 Verdict::Wait => probes.would_admit(&self.config.half_open, now),
             },
             Phase::Recovering(recovery) => recovery.would_admit(now),
@@ -280,9 +277,11 @@ impl Reference {
             Pass::Counted => epoch == self.epoch && self.mode(now) != Mode::Disabled,
             Pass::Probe(_) | Pass::Recovering(_) => {
                 self.end_mode(now);
-                let disabled = self.mode == Mode::Disabled;
-                let what = what.filter(|_| !disabled);
-                epoch == self.epoch && self.answered(kind, what, slow, took.unwrap(), now) && !disabled
+                if epoch == self.epoch && self.mode == Mode::Disabled {
+                    self.give_back(kind, now);
+                }
+                let current = epoch == self.epoch && self.mode != Mode::Disabled;
+                current && self.answered(kind, what, slow, took.unwrap(), now)
             }
         };
         if !in_time {

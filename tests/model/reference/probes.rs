@@ -1,5 +1,7 @@
 //! The half-open phase, restated: which probes go, and what they decide.
 
+use std::time::Duration;
+
 use tower_breaker::{
     Instant,
     config::{HalfOpen, ProbeVerdict},
@@ -16,11 +18,10 @@ pub(crate) struct Probes {
     pub(crate) ignored: u32,
     /// The stretches in which probes were under way since the last progress; the last may still go on.
     pub(crate) busy: Vec<(Instant, Option<Instant>)>,
-    /// Several probes share the stretch that goes on, or the settings were changed: how much of it counts once leases
-    /// end is not written down.
-    unsure: bool,
-    reconfigured: bool,
-    pub(crate) doubt: bool,
+    /// How long it was in all, as far as it was before other settings came.
+    pub(crate) before: Duration,
+    /// Until when probes of the last stretch had been under way, each time that one ended.
+    ends: Vec<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,27 +40,36 @@ pub(crate) enum Verdict {
 }
 
 impl Probes {
+    /// By other settings the phase may be over earlier or later. What has been waited counts; when that was does not.
     pub(crate) fn reconfigured(&mut self) {
-        self.unsure = true;
-        self.reconfigured = true;
+        let ended: Vec<_> = self.busy.iter().filter_map(|(from, to)| to.map(|to| to.since(*from))).collect();
+        self.busy.retain(|(_, to)| to.is_none());
+        self.before += ended.into_iter().sum::<Duration>();
     }
 
     /// When probes had been under way for `max_wait` without progress, if they have.
-    pub(crate) fn too_long_since(&mut self, settings: &HalfOpen, now: Instant) -> Option<Instant> {
-        let over = self.slots.expired(now) == self.slots.live();
-        let deadline = self.slots.0.iter().filter(|slot| slot.ended.is_none()).map(|slot| slot.deadline).max();
-        let mut left = settings.max_wait;
+    pub(crate) fn too_long_since(&self, settings: &HalfOpen, now: Instant) -> Option<Instant> {
+        let mut left = settings.max_wait.saturating_sub(self.before);
+        if left.is_zero() {
+            return Some(self.busy.first().map_or(now, |(from, _)| *from));
+        }
         for (from, to) in &self.busy {
-            let open_end = to.is_none();
-            let to = to.unwrap_or(if over { deadline.unwrap_or(now) } else { now });
+            let to = to.unwrap_or_else(|| self.under_way_until(now));
             if to.since(*from) >= left {
-                self.doubt |= self.reconfigured || self.unsure && open_end && over;
                 return Some(from.after(left));
             }
-            self.doubt |= self.unsure && open_end && over;
             left -= to.since(*from);
         }
         None
+    }
+
+    /// Until when probes of the last stretch have been under way: each until it ended, or its lease.
+    fn under_way_until(&self, now: Instant) -> Instant {
+        if self.slots.expired(now) < self.slots.live() {
+            return now;
+        }
+        let live = self.slots.0.iter().filter(|slot| slot.ended.is_none()).map(|slot| slot.deadline);
+        live.chain(self.ends.iter().copied()).max().unwrap_or(now).min(now)
     }
 
     pub(crate) fn admit(&mut self, settings: &HalfOpen, now: Instant) -> Option<usize> {
@@ -69,8 +79,7 @@ impl Probes {
         }
         if self.slots.live() == 0 {
             self.busy.push((now, None));
-        } else {
-            self.unsure = true;
+            self.ends.clear();
         }
         Some(self.slots.lend(now, settings.probe_timeout))
     }
@@ -89,42 +98,34 @@ impl Probes {
     }
 
     fn take_back(&mut self, now: Instant) {
-        let before = self.slots.live();
-        let last = self.slots.0.iter().filter(|slot| slot.ended.is_none()).map(|slot| slot.deadline).max();
-        if self.slots.expire(now) > 0 {
-            self.doubt |= self.unsure;
-        }
-        if before > 0 && self.slots.live() == 0 {
-            self.ends(last.unwrap());
-        }
+        let until = self.under_way_until(now);
+        self.slots.expire(now);
+        self.ends(until);
     }
 
-    /// Nothing is under way any more.
+    /// If nothing is under way any more.
     fn ends(&mut self, at: Instant) {
-        if let Some((_, to @ None)) = self.busy.last_mut() {
-            *to = Some(at);
+        match self.busy.last_mut() {
+            Some((_, to @ None)) if self.slots.live() == 0 => *to = Some(at),
+            _ => {}
         }
-        self.unsure = false;
     }
 
     fn progressed(&mut self, now: Instant) {
         self.busy.clear();
+        self.before = Duration::ZERO;
+        self.ends = vec![now];
         if self.slots.live() > 0 {
             self.busy.push((now, None));
-            self.unsure = true;
         }
     }
 
     /// None if the lease was over.
     pub(crate) fn settle(&mut self, settings: &HalfOpen, slot: usize, answer: Answer, now: Instant) -> Option<Verdict> {
-        let was_live = self.slots.0[slot].ended.is_none();
+        let until = self.under_way_until(now);
+        self.ends.push(until);
         let in_time = self.slots.give_back(slot, now);
-        if was_live && !in_time {
-            self.doubt |= self.unsure;
-        }
-        if was_live && self.slots.live() == 0 {
-            self.ends(self.slots.0[slot].ended.unwrap());
-        }
+        self.ends(until);
         if !in_time {
             return None;
         }
@@ -166,7 +167,7 @@ impl Probes {
     }
 
     /// What is due without another answer, and since when.
-    pub(crate) fn due(&mut self, settings: &HalfOpen, now: Instant) -> (Verdict, Instant) {
+    pub(crate) fn due(&self, settings: &HalfOpen, now: Instant) -> (Verdict, Instant) {
         match (self.verdict(settings), self.too_long_since(settings, now)) {
             (Verdict::Wait, Some(since)) => (Verdict::Fail("half_open_too_long"), since.min(now)),
             (verdict, _) => (verdict, now),

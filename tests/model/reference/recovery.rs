@@ -143,6 +143,11 @@ impl Recovery {
         }
     }
 
+    /// Whether the circuit opens before it answers a call that comes now.
+    pub(crate) fn falls(&self, now: Instant) -> bool {
+        matches!(self.clone().due(now), Step::Fall(_))
+    }
+
     /// Whether it came in time, and what follows. Leases that are over are failures that came before.
     pub(crate) fn settle(&mut self, slot: usize, end: End, now: Instant) -> (bool, Step) {
         let before = self.take_back(now);
@@ -236,10 +241,12 @@ impl Window {
         if live < self.limit {
             return true;
         }
-        // Each second for which a full window binds, up to one between two rejections: 2 % more room, 10 % more patience.
+        // Each second for which a full window binds, up to one between two rejections: 2 % more room, 10 % more patience;
+        // but room only for what a second ahead of the limit would take.
         if self.full_since.is_some() {
             let bound = now.since(self.asked_at).as_secs_f64().min(1.0);
-            self.full = self.full.map(|full| full * 1.02f64.powf(bound));
+            let most = f64::from(self.limit) * 1.02 + 1.0;
+            self.full = self.full.map(|full| if full < most { (full * 1.02f64.powf(bound)).min(most) } else { full });
             self.patience = (self.patience * 1.1f64.powf(bound)).min(1e6);
             self.rejected_at = Some(now);
         }
@@ -266,6 +273,9 @@ impl Window {
         self.limit += u32::from(may_grow);
         self.got_far |= self.limit > self.full().map_or(2, |full| full / 2);
         self.look(now);
+        // It cannot have been full since a time that is yet to come.
+        self.full_since = self.full_since.map(|since| since.min(now));
+        self.rejected_at = self.rejected_at.map(|at| at.min(now));
         let held = |since: Instant| now.since(since) >= self.probation;
         let calm = self.rejected_at.is_none_or(held);
         let quick = self.usual.is_some_and(|usual| u128::from(self.latency) <= 2 * usual.as_nanos().max(1));
