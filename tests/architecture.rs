@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The storeys, lowest first. A module may know those below, not its neighbours.
-const STOREYS: [&[&str]; 9] = [
+const STOREYS: [&[&str]; 10] = [
     &["outcome", "rng", "state", "time"],
     &["config"],
     &["window"],
@@ -15,15 +15,26 @@ const STOREYS: [&[&str]; 9] = [
     &["clock"],
     &["classify", "observe"],
     &["circuit"],
+    &["registry"],
     &["service"],
 ];
 
 /// Where each foreign crate may be named.
-const HOMES: [(&str, &[&str]); 13] = [
+const HOMES: [(&str, &[&str]); 14] = [
     ("coarsetime", &["clock/coarse.rs"]),
-    ("http", &["classify/http.rs", "classify/retry_after.rs", "classify/seen.rs", "service/reply_503.rs"]),
+    (
+        "http",
+        &[
+            "classify/http.rs",
+            "classify/retry_after.rs",
+            "classify/seen.rs",
+            "service/key_http.rs",
+            "service/reply_503.rs",
+        ],
+    ),
     ("httpdate", &["classify/retry_after.rs"]),
     ("loom", &["sync/loom.rs"]),
+    ("papaya", &["registry/live.rs"]),
     ("pin_project_lite", &["service/future.rs"]),
     ("shuttle", &["sync/shuttle.rs"]),
     // For loom, to number the threads of a model without a step.
@@ -31,8 +42,8 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("std::time::Instant", &["clock/tokio.rs"]),
     ("tokio", &["circuit/outbox.rs", "clock/tokio.rs"]),
     ("tower", &["classify/chain.rs", "service/mod.rs"]),
-    ("tower_layer", &["service/layer.rs"]),
-    ("tower_service", &["service/mod.rs"]),
+    ("tower_layer", &["service/keyed.rs", "service/layer.rs"]),
+    ("tower_service", &["service/keyed.rs", "service/mod.rs"]),
     // In `mod.rs` it is the name of our own module.
     ("tracing", &["observe/mod.rs", "observe/tracing.rs"]),
 ];

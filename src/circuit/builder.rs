@@ -6,6 +6,8 @@ use std::{
     hash::{BuildHasher, Hasher},
 };
 
+#[cfg(feature = "keyed")]
+use crate::observe::of_key;
 use crate::{
     circuit::{Circuit, Rule, Shared},
     clock::{AnyClock, Clock, SystemClock},
@@ -62,6 +64,12 @@ impl Builder {
     #[cfg(feature = "keyed")]
     pub(crate) fn any_clock(self, clock: AnyClock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// Names the key that the circuit is for, in its log lines. To be called before [`Builder::observe`].
+    #[cfg(feature = "keyed")]
+    pub(crate) fn key(self, key: Arc<dyn fmt::Debug + Send + Sync>) -> Self {
+        Self { observers: of_key(key), ..self }
     }
 
     /// Sets the seed of the jitter, so that a test sees the same waits each time. Default: random.

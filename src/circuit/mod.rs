@@ -277,6 +277,13 @@ impl Circuit {
         stripe.look_closer().map(|stamp| Permit::guarded(Arc::clone(stripe), stamp))
     }
 
+    /// [`Circuit::enter`], or else [`Circuit::look_closer`].
+    #[cfg(feature = "keyed")]
+    #[inline]
+    pub(crate) fn admit_guarded(&self) -> Result<Permit, Rejected> {
+        self.enter().map_or_else(|| self.look_closer(), Ok)
+    }
+
     /// The stripe of this thread.
     #[inline]
     fn stripe(&self) -> &Arc<Stripe> {

@@ -6,6 +6,8 @@
 #[cfg(feature = "tracing")]
 mod tracing;
 
+#[cfg(feature = "keyed")]
+use std::fmt;
 use std::sync::Arc;
 
 use crate::machine::Event;
@@ -43,6 +45,16 @@ impl<F: Fn(&Event) + Send + Sync> Observer for F {
 pub(crate) fn standard() -> Vec<Arc<dyn Observer>> {
     vec![
         #[cfg(feature = "tracing")]
-        Arc::new(tracing::Tracing),
+        Arc::new(tracing::Tracing::default()),
+    ]
+}
+
+/// Those that a circuit of a key begins with.
+#[cfg(feature = "keyed")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "only a log line names the key"))]
+pub(crate) fn of_key(key: Arc<dyn fmt::Debug + Send + Sync>) -> Vec<Arc<dyn Observer>> {
+    vec![
+        #[cfg(feature = "tracing")]
+        Arc::new(tracing::Tracing::of_key(key)),
     ]
 }

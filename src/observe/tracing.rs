@@ -1,5 +1,7 @@
 //! A log line for each transition, with the reason and its numbers.
 
+use std::{fmt, sync::Arc};
+
 use tracing::{info, warn};
 
 use super::Observer;
@@ -9,8 +11,18 @@ use crate::{
 };
 
 /// Writes to the target `tower_breaker`: a trip is a warning, all else is information.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tracing;
+#[derive(Debug, Default)]
+pub(super) struct Tracing {
+    /// What the circuit is for, if it is one of many with the same name.
+    key: Option<Arc<dyn fmt::Debug + Send + Sync>>,
+}
+
+impl Tracing {
+    #[cfg(feature = "keyed")]
+    pub(super) fn of_key(key: Arc<dyn fmt::Debug + Send + Sync>) -> Self {
+        Self { key: Some(key) }
+    }
+}
 
 /// The target of all our events, whatever module they come from.
 const TARGET: &str = "tower_breaker";
@@ -20,15 +32,15 @@ impl Observer for Tracing {
         match event {
             Event::ModeChanged { circuit, from, to } => info!(
                 target: TARGET,
-                { circuit.name = &**circuit, circuit.mode.from = from.as_str(), circuit.mode.to = to.as_str() },
+                { circuit.name = &**circuit, circuit.key = self.key.as_ref().map(debug), circuit.mode.from = from.as_str(), circuit.mode.to = to.as_str() },
                 "the mode has been changed"
             ),
-            Event::Transition(transition) => transitioned(transition),
+            Event::Transition(transition) => transitioned(transition, self.key.as_deref()),
         }
     }
 }
 
-fn transitioned(transition: &Transition) {
+fn transitioned(transition: &Transition, key: Option<&(dyn fmt::Debug + Send + Sync)>) {
     let Transition { circuit, from, to, reason, epoch, at: _, retry_after } = transition;
     macro_rules! log {
         ($level:ident, $text:literal) => {
@@ -36,6 +48,7 @@ fn transitioned(transition: &Transition) {
                 target: TARGET,
                 {
                     circuit.name = &**circuit,
+                    circuit.key = key.map(debug),
                     circuit.from = from.as_str(),
                     circuit.to = to.as_str(),
                     circuit.reason = reason.as_str(),

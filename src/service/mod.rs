@@ -47,12 +47,20 @@
 //! with it what that reserves (a place in a concurrency limit). Call again or drop the handle; `oneshot` and axum do.
 
 mod future;
+#[cfg(feature = "keyed")]
+mod key;
+#[cfg(all(feature = "http", feature = "keyed"))]
+mod key_http;
+#[cfg(feature = "keyed")]
+mod keyed;
 mod layer;
 mod policy;
 mod reject;
 #[cfg(feature = "http")]
 mod reply_503;
 
+#[cfg(all(feature = "http", feature = "keyed"))]
+pub use self::key_http::{ByHeader, ByHost, by_header, by_host};
 #[cfg(feature = "http")]
 pub use self::reply_503::Reply503;
 pub use self::{
@@ -60,6 +68,11 @@ pub use self::{
     layer::CircuitBreakerLayer,
     policy::{Boxed, Judge, Judged, MapErr, Policy, Single, Unchanged},
     reject::{Fail, FailWith, Reject, ReplyWith},
+};
+#[cfg(feature = "keyed")]
+pub use self::{
+    key::{DrawKey, KeyFn, KeyRefFn, key_fn, key_ref_fn},
+    keyed::{Keyed, KeyedCircuitBreaker, KeyedCircuitBreakerLayer},
 };
 
 use std::{
