@@ -6,13 +6,11 @@ use std::{
     hash::{BuildHasher, Hasher},
 };
 
-#[cfg(feature = "keyed")]
-use crate::observe::of_key;
 use crate::{
-    circuit::{Circuit, Rule, Shared},
+    circuit::{Circuit, Rule, Shared, outbox::Outbox},
     clock::{AnyClock, Clock, SystemClock},
     config::{Config, ConfigError},
-    observe::{Observer, standard},
+    observe::{Key, Observer},
     state::Mode,
     sync::Arc,
 };
@@ -27,19 +25,20 @@ pub struct Builder {
     seed: Option<u64>,
     observers: Vec<Arc<dyn Observer>>,
     rules: Vec<Arc<dyn Rule>>,
+    key: Option<Arc<Key>>,
 }
 
 impl Builder {
     pub(super) fn new(name: Arc<str>) -> Self {
-        let observers = standard();
         Self {
             name,
             config: Config::new(),
             mode: Mode::Auto,
             clock: AnyClock::System(SystemClock::new()),
             seed: None,
-            observers,
+            observers: Vec::new(),
             rules: Vec::new(),
+            key: None,
         }
     }
 
@@ -66,10 +65,10 @@ impl Builder {
         Self { clock, ..self }
     }
 
-    /// Names the key that the circuit is for, in its log lines. To be called before [`Builder::observe`].
+    /// Names the key that the circuit is for, in its log lines.
     #[cfg(feature = "keyed")]
-    pub(crate) fn key(self, key: Arc<dyn fmt::Debug + Send + Sync>) -> Self {
-        Self { observers: of_key(key), ..self }
+    pub(crate) fn key(self, key: Arc<Key>) -> Self {
+        Self { key: Some(key), ..self }
     }
 
     /// Sets the seed of the jitter, so that a test sees the same waits each time. Default: random.
@@ -98,7 +97,8 @@ impl Builder {
         self.config.check()?;
         // RandomState is what the standard library offers for a number that differs between circuits and processes.
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
-        let circuit = Circuit::from(Shared::new(self.name, self.config, seed, self.clock, self.observers, self.rules));
+        let outbox = Outbox::new(self.observers, self.key);
+        let circuit = Circuit::from(Shared::new(self.name, self.config, seed, self.clock, outbox, self.rules));
         if self.mode != Mode::Auto {
             circuit.set_mode(self.mode, None);
         }

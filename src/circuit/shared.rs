@@ -15,7 +15,6 @@ use crate::{
     clock::{AnyClock, COARSENESS, CoarseClock},
     config::{Config, ConfigError},
     machine::{Core, Ended, Epoch, Kind, Machine, RejectReason, Rejection, Settings, Snapshot, Stamp},
-    observe::Observer,
     outcome::Outcome,
     state::{Mode, State},
     sync::{
@@ -45,7 +44,6 @@ pub(crate) struct Shared {
     pub(super) outbox: Outbox,
     rules: Box<[Arc<dyn Rule>]>,
     clock: AnyClock,
-    coarse: Option<CoarseClock>,
     name: Arc<str>,
 }
 
@@ -71,7 +69,7 @@ impl Shared {
         config: Config,
         seed: u64,
         clock: AnyClock,
-        observers: Vec<Arc<dyn Observer>>,
+        outbox: Outbox,
         rules: Vec<Arc<dyn Rule>>,
     ) -> Self {
         let settings = Settings::new(config, !rules.is_empty());
@@ -85,9 +83,8 @@ impl Shared {
             slow_after: AtomicU64::new(0),
             inner: Mutex::new(Inner { machine, stripes: Stripes::default() }),
             waiters: Waiters::default(),
-            outbox: Outbox::new(observers),
+            outbox,
             rules: rules.into(),
-            coarse: clock.coarse(),
             clock,
             name,
         };
@@ -281,12 +278,13 @@ impl Shared {
         self.slow_after.store(slow_after, Ordering::Relaxed);
         let turns_at = machine.turns_at();
         let wide = machine.tally().rules().narrowest_bucket() >= Some(10 * COARSENESS);
-        let due = self.coarse.filter(|_| wide).map(|clock| clock.due(turns_at));
+        let coarse = self.clock.coarse();
+        let due = coarse.filter(|_| wide).map(|clock| clock.due(turns_at));
         self.turns_coarsely.store(due.is_some(), Ordering::Relaxed);
         self.turns_at.store(due.unwrap_or(turns_at.as_nanos()), Ordering::Relaxed);
         let samples = machine.tally().rules().sample();
         self.samples.store(samples, Ordering::Relaxed);
-        let due = machine.core().next_probe().zip(self.coarse.as_ref());
+        let due = machine.core().next_probe().zip(coarse);
         let due = due.map_or(0, |(next, clock)| clock.due(next.before(COARSENESS)));
         self.coarsely_due.store(due, Ordering::Relaxed);
         let word = self.word.publish(machine.core());

@@ -6,9 +6,7 @@
 #[cfg(feature = "tracing")]
 mod tracing;
 
-#[cfg(feature = "keyed")]
 use std::fmt;
-use std::sync::Arc;
 
 use crate::machine::Event;
 
@@ -41,20 +39,12 @@ impl<F: Fn(&Event) + Send + Sync> Observer for F {
     }
 }
 
-/// The observers that every circuit begins with.
-pub(crate) fn standard() -> Vec<Arc<dyn Observer>> {
-    vec![
-        #[cfg(feature = "tracing")]
-        Arc::new(tracing::Tracing::default()),
-    ]
-}
+/// What a circuit is for, if it is one of many with the same name.
+pub(crate) type Key = dyn fmt::Debug + Send + Sync;
 
-/// Those that a circuit of a key begins with.
-#[cfg(feature = "keyed")]
-#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "only a log line names the key"))]
-pub(crate) fn of_key(key: Arc<dyn fmt::Debug + Send + Sync>) -> Vec<Arc<dyn Observer>> {
-    vec![
-        #[cfg(feature = "tracing")]
-        Arc::new(tracing::Tracing::of_key(key)),
-    ]
+/// Writes an event to the log, if there is one.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is none"))]
+pub(crate) fn log(event: &Event, key: Option<&Key>) {
+    #[cfg(feature = "tracing")]
+    tracing::log(event, key);
 }

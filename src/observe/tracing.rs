@@ -1,46 +1,34 @@
 //! A log line for each transition, with the reason and its numbers.
 
-use std::{fmt, sync::Arc};
+use tracing::{field, info, warn};
 
-use tracing::{info, warn};
-
-use super::Observer;
+use super::Key;
 use crate::{
     machine::{Event, Transition},
     state::State,
 };
 
-/// Writes to the target `tower_breaker`: a trip is a warning, all else is information.
-#[derive(Debug, Default)]
-pub(super) struct Tracing {
-    /// What the circuit is for, if it is one of many with the same name.
-    key: Option<Arc<dyn fmt::Debug + Send + Sync>>,
-}
-
-impl Tracing {
-    #[cfg(feature = "keyed")]
-    pub(super) fn of_key(key: Arc<dyn fmt::Debug + Send + Sync>) -> Self {
-        Self { key: Some(key) }
-    }
-}
-
 /// The target of all our events, whatever module they come from.
 const TARGET: &str = "tower_breaker";
 
-impl Observer for Tracing {
-    fn on_event(&self, event: &Event) {
-        match event {
-            Event::ModeChanged { circuit, from, to } => info!(
-                target: TARGET,
-                { circuit.name = &**circuit, circuit.key = self.key.as_ref().map(debug), circuit.mode.from = from.as_str(), circuit.mode.to = to.as_str() },
-                "the mode has been changed"
-            ),
-            Event::Transition(transition) => transitioned(transition, self.key.as_deref()),
-        }
+/// Writes to the target `tower_breaker`: a trip is a warning, all else is information.
+pub(super) fn log(event: &Event, key: Option<&Key>) {
+    match event {
+        Event::ModeChanged { circuit, from, to } => info!(
+            target: TARGET,
+            {
+                circuit.name = &**circuit,
+                circuit.key = key.map(field::debug),
+                circuit.mode.from = from.as_str(),
+                circuit.mode.to = to.as_str()
+            },
+            "the mode has been changed"
+        ),
+        Event::Transition(transition) => transitioned(transition, key),
     }
 }
 
-fn transitioned(transition: &Transition, key: Option<&(dyn fmt::Debug + Send + Sync)>) {
+fn transitioned(transition: &Transition, key: Option<&Key>) {
     let Transition { circuit, from, to, reason, epoch, at: _, retry_after } = transition;
     macro_rules! log {
         ($level:ident, $text:literal) => {
@@ -48,7 +36,7 @@ fn transitioned(transition: &Transition, key: Option<&(dyn fmt::Debug + Send + S
                 target: TARGET,
                 {
                     circuit.name = &**circuit,
-                    circuit.key = key.map(debug),
+                    circuit.key = key.map(field::debug),
                     circuit.from = from.as_str(),
                     circuit.to = to.as_str(),
                     circuit.reason = reason.as_str(),

@@ -49,7 +49,7 @@ pub(super) const SHORTEST: Duration = Duration::from_secs(1);
 impl<K: Key> RegistryBuilder<K> {
     pub(super) fn by_key(name: Arc<str>) -> Self {
         let begin = |name: &Arc<str>, key: &Arc<K>| {
-            let key: Arc<dyn fmt::Debug + Send + Sync> = Arc::<K>::clone(key);
+            let key = Arc::clone(key);
             Circuit::builder(Arc::clone(name)).key(key)
         };
         Self::new(name, begin, Some(FORGET_AFTER))
