@@ -64,11 +64,14 @@ impl<K: Hash + Eq> Books<K> {
         (0..STEPS_IN_NEED).any(|_| self.look_at_newcomer(live, pin, now) || self.look_at_ring(live, pin, idle, now))
     }
 
-    /// Looks at the oldest newcomer: it goes, or it stays for good. True if it went.
+    /// Looks at the oldest newcomer: it goes, or it is one no longer, or its call is still under way. True if it went.
     fn look_at_newcomer(&mut self, live: &Live<K>, pin: &Pin<'_>, now: Instant) -> bool {
         let Some(mut line) = self.newcomers.pop_front() else { return false };
         if line.entry.take_asked() {
             line.quiet_since = now;
+        } else if line.entry.circuit.is_held() {
+            self.newcomers.push_back(line);
+            return false;
         } else if line.entry.is_spent(now) && line.entry.leave() {
             self.forget(line, live, pin);
             return true;

@@ -6,31 +6,37 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use papaya::{Equivalent, HashSet};
+use papaya::{Equivalent, Guard, HashSet, LocalGuard, OwnedGuard};
 
 use super::entry::Entry;
 use crate::sync::Arc;
 
 /// The circuits that can be found: read without a lock, written under that of the books.
 ///
-/// Nothing that is removed is dropped under a lock, if the [`Live::pin`] was taken before the lock: what a reader may still
-/// look at is dropped when the last of them has gone, and circuits hold observers, which are the user's.
+/// What is removed is dropped when no thread has a pin any more that could look at it, some 32 at a time. It holds observers,
+/// which are the user's; so a pin is taken before the lock and given back after it.
 pub(super) struct Live<K>(HashSet<Kept<K>>);
 
-/// Keeps what is found from being dropped.
-pub(super) use papaya::LocalGuard as Pin;
+/// A pin that can write.
+///
+/// It belongs to no thread: what each thread has removed would wait for that same thread to remove more.
+pub(super) type Pin<'a> = OwnedGuard<'a>;
 
 impl<K: Hash + Eq> Live<K> {
     pub(super) fn new() -> Self {
         Self(HashSet::new())
     }
 
-    pub(super) fn pin(&self) -> Pin<'_> {
+    pub(super) fn pin_to_read(&self) -> LocalGuard<'_> {
         self.0.guard()
     }
 
+    pub(super) fn pin(&self) -> Pin<'_> {
+        self.0.owned_guard()
+    }
+
     #[inline]
-    pub(super) fn get<'a, Q>(&self, key: &Q, pin: &'a Pin<'_>) -> Option<&'a Arc<Entry<K>>>
+    pub(super) fn get<'a, Q>(&self, key: &Q, pin: &'a impl Guard) -> Option<&'a Arc<Entry<K>>>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
@@ -47,11 +53,16 @@ impl<K: Hash + Eq> Live<K> {
         self.0.remove(&Asked::<K>(&entry.key), pin);
     }
 
+    /// Drops what was removed, as soon as it can be.
+    pub(super) fn drop_removed(pin: &Pin<'_>) {
+        pin.flush();
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub(super) fn iter<'a>(&'a self, pin: &'a Pin<'_>) -> impl Iterator<Item = &'a Arc<Entry<K>>> {
+    pub(super) fn iter<'a>(&'a self, pin: &'a impl Guard) -> impl Iterator<Item = &'a Arc<Entry<K>>> {
         self.0.iter(pin).map(|kept| &kept.0)
     }
 }

@@ -41,7 +41,8 @@
 //! Keys may be chosen by an attacker: a new `Host` in each request. So a registry by key is bounded, and there is no
 //! background task: each new key looks at a few of the circuits that are there. A circuit is forgotten
 //!
-//! - when nobody has asked for it in [`RegistryBuilder::forget_after`], or, if a call has failed, in the longest time that one
+//! - when nobody has asked for it in [`RegistryBuilder::forget_after`] (counted from when that was first seen, so it may take
+//!   twice as long), or, if a call has failed, in the longest time that one
 //!   of its rules looks back on; or
 //! - when the room is needed and it was asked for once only, by a call that was not bad.
 //!
@@ -137,7 +138,7 @@ impl<K: Key> Registry<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let pin = self.0.live.pin();
+        let pin = self.0.live.pin_to_read();
         self.0.live.get(key, &pin).and_then(|entry| entry.hold())
     }
 
@@ -171,7 +172,7 @@ impl<K: Key> Registry<K> {
     /// Returns all circuits with their keys, in no order. They are held, so let go of them again.
     #[must_use]
     pub fn circuits(&self) -> Vec<(Arc<K>, Circuit)> {
-        let pin = self.0.live.pin();
+        let pin = self.0.live.pin_to_read();
         self.0.live.iter(&pin).map(|entry| (Arc::clone(&entry.key), entry.circuit.clone())).collect()
     }
 
@@ -202,7 +203,7 @@ impl<K: Key> Registry<K> {
         Q: ToOwned<Owned = K> + Hash + Eq + ?Sized,
     {
         let found = {
-            let pin = self.0.live.pin();
+            let pin = self.0.live.pin_to_read();
             self.0.live.get(key, &pin).and_then(|entry| entry.admit())
         };
         found.unwrap_or_else(|| self.make(key).admit_guarded())
@@ -283,10 +284,13 @@ impl<K: Key> Shared<K> {
     fn has_room(&self, books: &mut Books<K>, pin: &Pin<'_>, now: Instant) -> bool {
         let Some(idle) = self.forget_after else { return self.live.len() < self.capacity };
         books.tidy(&self.live, pin, idle, now);
-        // What is forgotten is dropped when no thread looks at it any more; a thread may be kept from going on.
+        // What is forgotten is dropped when no thread looks at it any more, and a thread may be kept from going on.
         let lingering = Arc::strong_count(&self.alive).saturating_sub(self.live.len() + 1);
-        lingering <= self.capacity / 8 + LINGERING
-            && (self.live.len() < self.capacity || books.make_room(&self.live, pin, idle, now))
+        if lingering > self.capacity / 8 + LINGERING {
+            Live::<K>::drop_removed(pin);
+            return false;
+        }
+        self.live.len() < self.capacity || books.make_room(&self.live, pin, idle, now)
     }
 
     fn expel<Q>(&self, key: &Q, books: &mut Books<K>, pin: &Pin<'_>) -> Option<Circuit>
