@@ -14,8 +14,6 @@ use crate::{sync::Arc, time::Instant};
 pub(super) struct Books<K> {
     newcomers: VecDeque<Line<K>>,
     ring: VecDeque<Line<K>>,
-    /// What has been forgotten. It is dropped by whoever has the lock, afterwards: it holds observers, which are the user's.
-    pub(super) forgotten: Vec<Arc<Entry<K>>>,
 }
 
 /// An entry, and since when nobody has been seen to ask for it.
@@ -32,7 +30,7 @@ const STEPS_IN_NEED: usize = 8;
 
 impl<K> Default for Books<K> {
     fn default() -> Self {
-        Self { newcomers: VecDeque::new(), ring: VecDeque::new(), forgotten: Vec::new() }
+        Self { newcomers: VecDeque::new(), ring: VecDeque::new() }
     }
 }
 
@@ -73,7 +71,7 @@ impl<K: Hash + Eq> Books<K> {
             self.newcomers.push_back(line);
             return false;
         } else if line.entry.is_spent(now) && line.entry.leave() {
-            self.forget(line, live, pin);
+            live.remove(&line.entry, pin);
             return true;
         }
         self.ring.push_back(line);
@@ -87,15 +85,10 @@ impl<K: Hash + Eq> Books<K> {
         if line.entry.take_asked() {
             line.quiet_since = now;
         } else if quiet_for >= idle && line.entry.is_idle(quiet_for, now) && line.entry.leave() {
-            self.forget(line, live, pin);
+            live.remove(&line.entry, pin);
             return true;
         }
         self.ring.push_back(line);
         false
-    }
-
-    fn forget(&mut self, line: Line<K>, live: &Live<K>, pin: &Pin<'_>) {
-        live.remove(&line.entry, pin);
-        self.forgotten.push(line.entry);
     }
 }

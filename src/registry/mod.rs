@@ -240,17 +240,11 @@ enum Place {
 }
 
 impl<K: Key> Shared<K> {
-    /// Changes what is there. What is forgotten meanwhile is dropped outside the lock.
     fn change<T>(&self, change: impl FnOnce(&mut Books<K>, &Pin<'_>, Instant) -> T) -> T {
         let now = self.recipe.clock.now();
         let pin = self.live.pin();
-        let (result, forgotten) = {
-            let mut books = self.books.lock();
-            (change(&mut books, &pin, now), std::mem::take(&mut books.forgotten))
-        };
-        drop(pin);
-        drop(forgotten);
-        result
+        // Unlocked before the pin is given back, whereupon circuits are dropped.
+        change(&mut self.books.lock(), &pin, now)
     }
 
     fn find_or_room<Q>(&self, key: &Q, books: &mut Books<K>, pin: &Pin<'_>, now: Instant) -> Place

@@ -8,6 +8,7 @@ use super::DrawKey;
 /// the URI has none, as in a request that a server gets by HTTP/1.1.
 ///
 /// A host that is longer than a name can be (253 bytes and a port) is no key, nor is one that is no text.
+#[must_use]
 pub fn by_host() -> ByHost {
     ByHost {}
 }
@@ -24,6 +25,7 @@ pub fn by_host() -> ByHost {
 /// let layer = KeyedCircuitBreakerLayer::new(tenants, by_header(HeaderName::from_static("x-tenant")));
 /// # Ok::<(), tower_breaker::ConfigError>(())
 /// ```
+#[must_use]
 pub fn by_header(name: HeaderName) -> ByHeader {
     ByHeader { name }
 }

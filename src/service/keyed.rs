@@ -93,9 +93,13 @@ impl<K: Key, D> KeyedCircuitBreakerLayer<Keyed<K, D, Single<HttpClassifier, Fail
 impl<K: Key, D, C> KeyedCircuitBreakerLayer<Keyed<K, D, Single<C, Fail>>> {
     /// Guards any service, whose results `classifier` judges. Requests without a key pass and are not counted.
     pub fn with_classifier(registry: Registry<K>, key: D, classifier: C) -> Self {
-        let uncounted = Circuit::builder(registry.name()).mode(Mode::Disabled).build().expect("the defaults are sound");
-        CircuitBreakerLayer::with_classifier(uncounted, classifier).keyed(registry, key)
+        CircuitBreakerLayer::with_classifier(uncounted(registry.name()), classifier).keyed(registry, key)
     }
+}
+
+/// A circuit that lets every call pass.
+fn uncounted(name: &str) -> Circuit {
+    Circuit::builder(name).mode(Mode::Disabled).build().expect("the defaults are sound")
 }
 
 impl<P> CircuitBreakerLayer<P> {
