@@ -6,6 +6,10 @@ pub mod states {}
 #[doc = include_str!("../docs/classify.md")]
 pub mod classify {}
 
+#[cfg(all(feature = "http", feature = "keyed"))]
+#[doc = include_str!("../docs/keys.md")]
+pub mod keys {}
+
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
 

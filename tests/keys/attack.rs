@@ -25,7 +25,7 @@ fn hostile(n: u32) -> Request<()> {
 /// Attacks a registry in which some hosts are live, one of them open, and one in a mode. Every `fails`th call fails.
 fn attack(fails: u32) -> (Registry, i64) {
     // What the default config costs; no time passes that is not the machine's own.
-    let hosts = Registry::by_key("hosts").config(Config::new()).capacity(CAPACITY).build().unwrap();
+    let hosts = Registry::by_key("hosts").config(Config::new()).capacity(CAPACITY).build().expect("sound");
     let answer = move |request: Request<()>| {
         let n = request.headers()[HOST].to_str().ok().and_then(|host| host.split('.').next()?.parse::<u32>().ok());
         let status = if n.is_some_and(|n| n % fails == 0) { 500 } else { 200 };
