@@ -105,7 +105,7 @@ fn a_keyed_service_allocates_nothing_for_a_key_that_is_known() {
     }
     let inner = || service_fn(|request: Request<()>| ready(Ok::<_, BoxError>(Response::new(request.into_parts().0))));
     let bare = count(&mut inner(), "Known.test");
-    let hosts: Registry = Registry::by_key("hosts").build().unwrap();
+    let hosts = Registry::by_key("hosts").build().unwrap();
     let mut by_host = KeyedCircuitBreakerLayer::new(hosts.clone(), by_host()).layer(inner());
     let mut by_header = KeyedCircuitBreakerLayer::new(hosts, by_header(HeaderName::from_static("host"))).layer(inner());
     assert_eq!(count(&mut by_host, "Known.test"), bare);

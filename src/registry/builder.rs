@@ -16,7 +16,7 @@ pub trait Key: Hash + Eq + fmt::Debug + Send + Sync + 'static {}
 
 impl<K: Hash + Eq + fmt::Debug + Send + Sync + 'static> Key for K {}
 
-/// Makes a [`Registry`].
+/// Makes a [`Registry`]. [`Registry::by_key`] and [`Registry::by_name`] begin one.
 #[must_use = "a builder makes no registry until `build` is called"]
 pub struct RegistryBuilder<K> {
     recipe: Recipe<K>,
@@ -47,15 +47,24 @@ const FORGET_AFTER: Duration = Duration::from_secs(300);
 pub(super) const SHORTEST: Duration = Duration::from_secs(1);
 
 impl<K: Key> RegistryBuilder<K> {
-    pub(super) fn by_key(name: Arc<str>) -> Self {
+    /// Begins a registry of circuits that all bear this name, made as keys come in, of any type.
+    ///
+    /// ```
+    /// use tower_breaker::registry::RegistryBuilder;
+    ///
+    /// let shards = RegistryBuilder::<u32>::new("shards").build()?;
+    /// assert!(shards.circuit(&7).try_acquire().is_ok());
+    /// # Ok::<(), tower_breaker::ConfigError>(())
+    /// ```
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
         let begin = |name: &Arc<str>, key: &Arc<K>| {
             let key = Arc::clone(key);
             Circuit::builder(Arc::clone(name)).key(key)
         };
-        Self::new(name, begin, Some(FORGET_AFTER))
+        Self::with(name.into(), begin, Some(FORGET_AFTER))
     }
 
-    fn new(name: Arc<str>, begin: fn(&Arc<str>, &Arc<K>) -> Builder, forget_after: Option<Duration>) -> Self {
+    fn with(name: Arc<str>, begin: fn(&Arc<str>, &Arc<K>) -> Builder, forget_after: Option<Duration>) -> Self {
         let clock = AnyClock::System(SystemClock::new());
         let recipe = Recipe { name, clock, config: Config::new(), begin, each: None };
         Self { recipe, capacity: CAPACITY, forget_after }
@@ -64,7 +73,7 @@ impl<K: Key> RegistryBuilder<K> {
 
 impl RegistryBuilder<String> {
     pub(super) fn by_name() -> Self {
-        Self::new("registry".into(), |_, name| Circuit::builder(name.as_str()), None)
+        Self::with("registry".into(), |_, name| Circuit::builder(name.as_str()), None)
     }
 }
 

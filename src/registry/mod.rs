@@ -96,6 +96,12 @@ struct Shared<K> {
 }
 
 impl Registry<String> {
+    /// Begins a registry of circuits that all bear this name, made as keys come in. For keys that are not text, see
+    /// [`RegistryBuilder::new`].
+    pub fn by_key(name: impl Into<Arc<str>>) -> RegistryBuilder<String> {
+        RegistryBuilder::new(name)
+    }
+
     /// Begins a registry of circuits that bear their own names. It makes them on demand, keeps those that are
     /// [inserted](Registry::insert), and forgets none.
     pub fn by_name() -> RegistryBuilder<String> {
@@ -104,11 +110,6 @@ impl Registry<String> {
 }
 
 impl<K: Key> Registry<K> {
-    /// Begins a registry of circuits that all bear this name, made as keys come in.
-    pub fn by_key(name: impl Into<Arc<str>>) -> RegistryBuilder<K> {
-        RegistryBuilder::by_key(name.into())
-    }
-
     fn new(recipe: Recipe<K>, capacity: usize, forget_after: Option<Duration>, overflow: Circuit) -> Self {
         let (live, books, alive) = (Live::new(), Mutex::new(Books::default()), Arc::new(()));
         Self(Arc::new(Shared { live, books, recipe, capacity, forget_after, overflow, alive }))

@@ -19,11 +19,13 @@ pub trait DrawKey<Req> {
 /// Draws a key that a closure makes: a number, or an `enum`. A `String` would be an allocation for each call.
 ///
 /// ```
-/// use tower_breaker::{KeyedCircuitBreakerLayer, Registry, classify::ErrorsAsFailures, service::key_fn};
+/// use tower_breaker::{
+///     KeyedCircuitBreakerLayer, classify::ErrorsAsFailures, registry::RegistryBuilder, service::key_fn,
+/// };
 ///
 /// struct Read { shard: u32 }
 ///
-/// let shards = Registry::by_key("shards").build()?;
+/// let shards = RegistryBuilder::<u32>::new("shards").build()?;
 /// let by_shard = key_fn(|read: &Read| Some(read.shard));
 /// let layer = KeyedCircuitBreakerLayer::with_classifier(shards, by_shard, ErrorsAsFailures::new());
 /// # Ok::<(), tower_breaker::ConfigError>(())

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use tower_breaker::{
     Circuit, Config, Mode, Outcome, Registry, State,
     config::{Consecutive, FailureRate},
+    registry::RegistryBuilder,
 };
 
 use super::{SECOND, THREE, call, registry, trip};
@@ -45,10 +46,10 @@ fn circuits_by_name_bear_their_own_and_none_is_forgotten() {
 
 #[test]
 fn a_key_may_be_of_any_type() {
-    let shards = Registry::by_key("shards").config(THREE).build().unwrap();
+    let shards = RegistryBuilder::new("shards").config(THREE).build().unwrap();
     shards.circuit(&7_u32).force_open();
     assert!(shards.circuit(&7).try_acquire().is_err() && shards.circuit(&8).try_acquire().is_ok());
-    let pairs = Registry::by_key("pairs").build().unwrap();
+    let pairs = RegistryBuilder::new("pairs").build().unwrap();
     pairs.circuit(&("eu", 1)).force_open();
     assert_eq!(pairs.find(&("eu", 1)).map(|circuit| circuit.mode()), Some(Mode::ForcedOpen));
 }
@@ -75,7 +76,7 @@ fn each_circuit_can_have_settings_of_its_own() {
 #[test]
 fn the_common_settings_are_checked_when_the_registry_is_made() {
     let wrong = Config::new().failure_rate(FailureRate::new(7.0));
-    let error = Registry::<String>::by_key("keys").config(wrong).build().unwrap_err();
+    let error = Registry::by_key("keys").config(wrong).build().unwrap_err();
     assert_eq!(error.faults()[0].field(), "failure_rate.threshold");
 }
 

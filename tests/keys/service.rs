@@ -13,6 +13,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_breaker::{
     BoxError, Circuit, CircuitBreakerLayer, KeyedCircuitBreakerLayer, Outcome, Rejected, State,
     classify::ErrorsAsFailures,
+    registry::RegistryBuilder,
     service::{by_header, by_host, key_fn, key_ref_fn},
 };
 
@@ -88,7 +89,7 @@ fn readiness_is_that_of_the_inner_service() {
             ready(Err("down"))
         }
     }
-    let shards = tower_breaker::Registry::by_key("shards").config(THREE).build().unwrap();
+    let shards = RegistryBuilder::new("shards").config(THREE).build().unwrap();
     let layer = KeyedCircuitBreakerLayer::with_classifier(
         shards.clone(),
         key_fn(|shard: &u32| Some(*shard)),
@@ -167,7 +168,7 @@ fn nothing_is_asked_of_service_request_response_and_error() {
         }
     }
     let calls = Rc::new(Cell::new(0));
-    let shards = tower_breaker::Registry::by_key("shards").config(THREE).build().unwrap();
+    let shards = RegistryBuilder::new("shards").config(THREE).build().unwrap();
     shards.circuit(&1).force_open();
     let judge = tower_breaker::classify::classify_fn(|_: Result<&Rc<u32>, &Rc<str>>| Outcome::Success);
     let layer = CircuitBreakerLayer::with_classifier(Circuit::builder("none").build().unwrap(), judge)
