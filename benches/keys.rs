@@ -10,7 +10,6 @@ mod support;
 
 use std::{
     convert::Infallible,
-    fs,
     future::{Ready, ready},
     hint::black_box,
     pin::pin,
@@ -187,23 +186,25 @@ fn attack(strangers: usize, bars: &mut Bars) {
         samples.push(start.elapsed().as_secs_f64() * 1e7);
     };
     (0..1_000).for_each(|_| known(&mut service, &mut in_peace));
-    // What a thousand strangers touch, so that it is seen what is theirs and what is any other work's.
-    let mut other_work = vec![0_u64; 1 << 19];
-    (0..1_000).for_each(|round| {
-        black_box(&mut other_work).iter_mut().for_each(|word| *word += round);
+    let strangers_of = |round: usize| (0..1_000).map(move |n| format!("{round}-{n}.evil.test")).collect::<Vec<_>>();
+    // The same strangers elsewhere, so that it is seen what they do to the caches and what to the registry.
+    let mut elsewhere = keyed::<String>(&registry(CAPACITY));
+    (0..200).for_each(|round| {
+        strangers_of(round).into_iter().for_each(|host| call(&mut elsewhere, host));
         known(&mut service, &mut busy);
     });
-    let before = resident();
-    let mut most = 0.0_f64;
+    drop(elsewhere);
     let mut spent = 0.0;
-    for stranger in 0..strangers / 1_000 {
-        let hosts: Vec<String> = (0..1_000).map(|n| format!("{stranger}-{n}.evil.test")).collect();
-        let start = ThreadTime::now();
-        hosts.into_iter().for_each(|host| call(&mut service, host));
-        spent += start.elapsed().as_secs_f64() * 1e9;
-        known(&mut service, &mut amid);
-        most = most.max(resident().zip(before).map_or(0.0, |(now, before)| now - before));
-    }
+    let heap = measure(|| {
+        for round in 0..strangers / 1_000 {
+            let hosts = strangers_of(round);
+            let start = ThreadTime::now();
+            hosts.into_iter().for_each(|host| call(&mut service, host));
+            spent += start.elapsed().as_secs_f64() * 1e9;
+            known(&mut service, &mut amid);
+        }
+    });
+    let most = heap.bytes_max as f64 / 1_024.0 / 1_024.0;
     let kept = (0..100).filter(|key| hosts.find(name(*key).as_str()).is_some()).count();
     let overflow = hosts.overflow().snapshot().ledger.ended();
     let [peace, busy, amid] = [in_peace, busy, amid].map(median);
@@ -213,19 +214,23 @@ fn attack(strangers: usize, bars: &mut Bars) {
     table.row(&["circuits at the end".to_owned(), digits(float(hosts.len()))]);
     table.row(&["… of the hosts that are known".to_owned(), kept.to_string()]);
     table.row(&["strangers that went by the overflow".to_owned(), overflow.to_string()]);
-    table.row(&["most resident memory, MiB over that before".to_owned(), digits(most)]);
+    table.row(&["most heap at once, MiB over that before".to_owned(), digits(most)]);
     table.row(&[
         "ns per call of a stranger, the making of its circuit included".to_owned(),
         digits(spent / float(strangers)),
     ]);
     table.row(&["ns per call of a host that is known, in peace".to_owned(), digits(peace)]);
-    table.row(&["… between pieces of other work, which take 4 MiB of the caches".to_owned(), digits(busy)]);
-    table.row(&["… between strangers".to_owned(), digits(amid)]);
+    table.row(&["… while as many strangers call another registry".to_owned(), digits(busy)]);
+    table.row(&["… while they call this one".to_owned(), digits(amid)]);
     table.print();
     bars.at_most("circuits at the end of the attack", Some(float(hosts.len())), Some(float(CAPACITY)));
     bars.at_least("known hosts that are kept", Some(float(kept)), Some(100.0));
-    bars.at_most("MiB of resident memory of 10,000 circuits under attack", Some(most), Some(20.0));
-    bars.at_most("a known host's call under attack, times that beside other work", Some(amid / busy), Some(2.0));
+    bars.at_most("MiB of heap of 10,000 places under attack", Some(most), Some(20.0));
+    bars.at_most(
+        "a known host's call under attack, times that while another registry is attacked",
+        Some(amid / busy),
+        Some(2.0),
+    );
 }
 
 fn median(mut samples: Vec<f64>) -> f64 {
@@ -235,12 +240,4 @@ fn median(mut samples: Vec<f64>) -> f64 {
 
 fn float(number: usize) -> f64 {
     number as f64
-}
-
-/// Resident memory of the process in MiB, where the system says.
-fn resident() -> Option<f64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1_024.0)
 }
