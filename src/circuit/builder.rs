@@ -6,11 +6,16 @@ use std::{
     hash::{BuildHasher, Hasher},
 };
 
+#[cfg(feature = "keyed")]
+use crate::observe::Key;
 use crate::{
-    circuit::{Circuit, Rule, Shared, outbox::Outbox},
+    circuit::{
+        Circuit, Rule,
+        shared::{Shared, Users},
+    },
     clock::{AnyClock, Clock, SystemClock},
     config::{Config, ConfigError},
-    observe::{Key, Observer},
+    observe::Observer,
     state::Mode,
     sync::Arc,
 };
@@ -23,9 +28,7 @@ pub struct Builder {
     mode: Mode,
     clock: AnyClock,
     seed: Option<u64>,
-    observers: Vec<Arc<dyn Observer>>,
-    rules: Vec<Arc<dyn Rule>>,
-    key: Option<Arc<Key>>,
+    users: Users,
 }
 
 impl Builder {
@@ -36,9 +39,7 @@ impl Builder {
             mode: Mode::Auto,
             clock: AnyClock::System(SystemClock::new()),
             seed: None,
-            observers: Vec::new(),
-            rules: Vec::new(),
-            key: None,
+            users: Users::default(),
         }
     }
 
@@ -67,8 +68,9 @@ impl Builder {
 
     /// Names the key that the circuit is for, in its log lines.
     #[cfg(feature = "keyed")]
-    pub(crate) fn key(self, key: Arc<Key>) -> Self {
-        Self { key: Some(key), ..self }
+    pub(crate) fn key(mut self, key: Arc<Key>) -> Self {
+        self.users.key = Some(key);
+        self
     }
 
     /// Sets the seed of the jitter, so that a test sees the same waits each time. Default: random.
@@ -78,13 +80,13 @@ impl Builder {
 
     /// Adds an observer, after those that are there.
     pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
-        self.observers.push(Arc::new(observer));
+        self.users.observers.push(Arc::new(observer));
         self
     }
 
     /// Adds a trip rule of your own, after those of the config.
     pub fn rule(mut self, rule: impl Rule + 'static) -> Self {
-        self.rules.push(Arc::new(rule));
+        self.users.rules.push(Arc::new(rule));
         self
     }
 
@@ -97,8 +99,7 @@ impl Builder {
         self.config.check()?;
         // RandomState is what the standard library offers for a number that differs between circuits and processes.
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
-        let outbox = Outbox::new(self.observers, self.key);
-        let circuit = Circuit::from(Shared::new(self.name, self.config, seed, self.clock, outbox, self.rules));
+        let circuit = Circuit::from(Shared::new(self.name, self.config, seed, self.clock, self.users));
         if self.mode != Mode::Auto {
             circuit.set_mode(self.mode, None);
         }

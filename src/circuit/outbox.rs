@@ -8,8 +8,9 @@ use std::{
 use tokio::sync::broadcast;
 
 use crate::{
+    circuit::shared::Users,
     machine::Event,
-    observe::{Key, Observer, log},
+    observe::{Observer, log},
     sync::{Arc, Mutex, OnceLock},
 };
 
@@ -17,12 +18,10 @@ use crate::{
 const CAPACITY: usize = 64;
 
 /// Events on their way.
+#[derive(Default)]
 pub(super) struct Outbox {
     /// In a box while there is something in it, so that a circuit to which nothing happens pays nothing.
     queue: Mutex<Option<Box<Queue>>>,
-    observers: Box<[Arc<dyn Observer>]>,
-    /// What log lines say beside the name.
-    key: Option<Arc<Key>>,
     /// Made by the first subscriber, so that a circuit without one pays nothing.
     subscribers: OnceLock<broadcast::Sender<Event>>,
 }
@@ -35,22 +34,20 @@ struct Queue {
 }
 
 impl Outbox {
-    pub(super) fn new(observers: Vec<Arc<dyn Observer>>, key: Option<Arc<Key>>) -> Self {
-        Self { queue: Mutex::default(), observers: observers.into(), key, subscribers: OnceLock::new() }
-    }
-
     /// Takes events over. Called under the lock of the phases, so that the order is that of the transitions.
     pub(super) fn push(&self, events: impl Iterator<Item = Event>) {
         self.queue.lock().get_or_insert_default().events.extend(events);
     }
 
-    /// Delivers what is there. Called outside every lock.
-    pub(super) fn deliver(&self) {
+    /// Delivers what is there, to these observers and to all subscribers. Called outside every lock.
+    pub(super) fn deliver(&self, users: Option<&Users>) {
+        let observers: &[Arc<dyn Observer>] = users.map_or(&[], |users| &users.observers);
+        let key = users.and_then(|users| users.key.as_deref());
         while let Some(event) = self.take() {
             // A panic is the observer's own; the hook has already reported it.
             let tell = |tell: &dyn Fn()| _ = catch_unwind(AssertUnwindSafe(tell));
-            tell(&|| log(&event, self.key.as_deref()));
-            self.observers.iter().for_each(|observer| tell(&|| observer.on_event(&event)));
+            tell(&|| log(&event, key));
+            observers.iter().for_each(|observer| tell(&|| observer.on_event(&event)));
             if let Some(subscribers) = self.subscribers.get() {
                 // An error only says that nobody listens.
                 let _ = subscribers.send(event);

@@ -15,6 +15,7 @@ use crate::{
     clock::{AnyClock, COARSENESS, CoarseClock},
     config::{Config, ConfigError},
     machine::{Core, Ended, Epoch, Kind, Machine, RejectReason, Rejection, Settings, Snapshot, Stamp},
+    observe::{Key, Observer},
     outcome::Outcome,
     state::{Mode, State},
     sync::{
@@ -42,9 +43,17 @@ pub(crate) struct Shared {
     inner: Mutex<Inner>,
     pub(super) waiters: Waiters,
     pub(super) outbox: Outbox,
-    rules: Box<[Arc<dyn Rule>]>,
+    users: Option<Box<Users>>,
     clock: AnyClock,
     name: Arc<str>,
+}
+
+/// The code of the user's that a circuit runs, and the key of a circuit that is one of many.
+#[derive(Default)]
+pub(super) struct Users {
+    pub(super) observers: Vec<Arc<dyn Observer>>,
+    pub(super) rules: Vec<Arc<dyn Rule>>,
+    pub(super) key: Option<Arc<Key>>,
 }
 
 /// The machine, and the gates that let healthy calls pass by it.
@@ -64,15 +73,9 @@ impl Inner {
 
 impl Shared {
     /// `config` has been checked.
-    pub(super) fn new(
-        name: Arc<str>,
-        config: Config,
-        seed: u64,
-        clock: AnyClock,
-        outbox: Outbox,
-        rules: Vec<Arc<dyn Rule>>,
-    ) -> Self {
-        let settings = Settings::new(config, !rules.is_empty());
+    pub(super) fn new(name: Arc<str>, config: Config, seed: u64, clock: AnyClock, users: Users) -> Self {
+        let settings = Settings::new(config, !users.rules.is_empty());
+        let has_users = !users.rules.is_empty() || !users.observers.is_empty() || users.key.is_some();
         let machine = Machine::with(Arc::clone(&name), settings, seed, clock.now());
         let shared = Self {
             word: AtomicWord::new(machine.core()),
@@ -83,8 +86,8 @@ impl Shared {
             slow_after: AtomicU64::new(0),
             inner: Mutex::new(Inner { machine, stripes: Stripes::default() }),
             waiters: Waiters::default(),
-            outbox,
-            rules: rules.into(),
+            outbox: Outbox::default(),
+            users: has_users.then(|| Box::new(users)),
             clock,
             name,
         };
@@ -94,6 +97,10 @@ impl Shared {
 
     pub(super) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    fn rules(&self) -> &[Arc<dyn Rule>] {
+        self.users.as_ref().map_or(&[], |users| &users.rules)
     }
 
     pub(super) fn clock(&self) -> &AnyClock {
@@ -134,7 +141,8 @@ impl Shared {
         let mut inner = self.inner.lock();
         let Inner { machine, stripes } = &mut *inner;
         // Under the lock, so that it cannot miss the opening or the closing of the gates.
-        let stripe = place.get_or_init(|| Arc::new(Stripe::new(self, Gate::closed())));
+        let name = || if stripes.is_empty() { Arc::clone(&self.name) } else { Arc::from(&*self.name) };
+        let stripe = place.get_or_init(|| Arc::new(Stripe::new(self, name(), Gate::closed())));
         stripes.add(stripe, machine);
     }
 
@@ -213,13 +221,13 @@ impl Shared {
         let now = self.clock.now();
         let window = self.change(|machine| {
             let undecided = machine.end(stamp, ended, now);
-            (undecided && !self.rules.is_empty()).then(|| machine.window(now))
+            (undecided && !self.rules().is_empty()).then(|| machine.window(now))
         });
         if matches!(stamp.kind, Kind::Probe | Kind::Recovering) {
             // A slot is free.
             self.waiters.wake_all();
         }
-        let Some(reason) = window.and_then(|window| rule::judge(&self.rules, &window)) else { return };
+        let Some(reason) = window.and_then(|window| rule::judge(self.rules(), &window)) else { return };
         let hint = match ended.outcome() {
             Some(Outcome::Failure(failure)) => failure.hint(),
             Some(Outcome::Ignored | Outcome::Success) | None => None,
@@ -266,7 +274,7 @@ impl Shared {
         };
         if changed {
             self.waiters.wake_all();
-            self.outbox.deliver();
+            self.outbox.deliver(self.users.as_deref());
         }
         result
     }
@@ -311,7 +319,7 @@ impl Shared {
 
     pub(super) fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
         config.check()?;
-        let settings = Settings::new(config, !self.rules.is_empty());
+        let settings = Settings::new(config, !self.rules().is_empty());
         self.operate(|machine, now| machine.replace(settings, now));
         Ok(())
     }

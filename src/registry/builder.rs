@@ -86,7 +86,8 @@ impl<K: Key> RegistryBuilder<K> {
 
     /// Lets a closure complete each circuit that is made on demand: settings of its own, observers, rules, a mode.
     ///
-    /// It gets the key, and a builder with the settings of [`RegistryBuilder::config`]. Settings that are out of their
+    /// It gets the key, and a builder with the settings of [`RegistryBuilder::config`] and the clock of
+    /// [`RegistryBuilder::clock`], which must stay: the registry reads the same. Settings that are out of their
     /// bounds cannot be reported to anybody by then; the circuit is made with the common ones instead. It may run more
     /// often than circuits are made, since threads that ask for the same new key at once each make one, and all but one are
     /// dropped.

@@ -86,6 +86,7 @@ pub struct Registry<K = String>(Arc<Shared<K>>);
 struct Shared<K> {
     live: Live<K>,
     /// invariant: whoever writes to `live` holds this lock, and has a [`Pin`] that it took before and gives back afterwards.
+    /// Lock order: the books, then one circuit.
     books: Mutex<Books<K>>,
     recipe: Recipe<K>,
     capacity: usize,
