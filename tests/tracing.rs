@@ -77,13 +77,14 @@ fn a_mode_is_logged_and_calls_are_not() {
 #[cfg(feature = "keyed")]
 #[test]
 fn a_circuit_that_is_one_of_many_is_logged_with_its_key() {
-    let tenants = tower_breaker::Registry::by_key("tenants").build().unwrap();
     let log = log_of(|| {
+        let tenants = tower_breaker::Registry::by_key("tenants").build().unwrap();
         tenants.circuit("acme").try_acquire().unwrap().record(tower_breaker::Failure::new().tripping());
         tenants.circuit("acme").force_closed();
     });
-    assert_eq!(log.len(), 3, "{log:#?}");
-    for line in &log {
+    assert_eq!(log.len(), 4, "{log:#?}");
+    assert!(log[0].contains("circuit.name=\"tenants: overflow\" circuit.mode.from"), "{log:#?}");
+    for line in &log[1..] {
         assert!(line.contains("circuit.name=\"tenants\" circuit.key=\"acme\""), "{line}");
     }
 }
