@@ -15,9 +15,14 @@ pub mod classify {}
     doc = "Where to put it: `docs/recipes.md`, whose code needs the features `grpc`, `reqwest` and `tower-http`."
 )]
 pub mod recipes {}
+
 #[cfg(feature = "balance")]
 #[doc = include_str!("../docs/balancers.md")]
 pub mod balancers {}
+
+#[cfg(all(feature = "http", feature = "keyed"))]
+#[doc = include_str!("../docs/keys.md")]
+pub mod keys {}
 
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}

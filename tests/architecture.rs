@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The storeys, lowest first. A module may know those below, not its neighbours.
-const STOREYS: [&[&str]; 9] = [
+const STOREYS: [&[&str]; 10] = [
     &["outcome", "rng", "state", "time"],
     &["config"],
     &["window"],
@@ -15,11 +15,12 @@ const STOREYS: [&[&str]; 9] = [
     &["clock"],
     &["classify", "observe"],
     &["circuit"],
+    &["registry"],
     &["service"],
 ];
 
 /// Where each foreign crate may be named.
-const HOMES: [(&str, &[&str]); 17] = [
+const HOMES: [(&str, &[&str]); 18] = [
     ("coarsetime", &["clock/coarse.rs"]),
     (
         "http",
@@ -34,6 +35,7 @@ const HOMES: [(&str, &[&str]); 17] = [
             "classify/retry_after.rs",
             "classify/seen.rs",
             "service/end_of_body.rs",
+            "service/key_http.rs",
             "service/over_reqwest.rs",
             "service/reply_503.rs",
             "service/reply_grpc.rs",
@@ -42,6 +44,7 @@ const HOMES: [(&str, &[&str]); 17] = [
     ("http_body", &["service/body.rs", "service/end_of_body.rs"]),
     ("httpdate", &["classify/retry_after.rs"]),
     ("loom", &["sync/loom.rs"]),
+    ("papaya", &["registry/live.rs"]),
     ("pin_project_lite", &["service/body.rs", "service/future.rs"]),
     ("reqwest", &["classify/of_reqwest.rs", "service/over_reqwest.rs"]),
     ("shuttle", &["sync/shuttle.rs"]),
@@ -52,8 +55,8 @@ const HOMES: [(&str, &[&str]); 17] = [
     ("tonic", &["classify/grpc.rs", "classify/grpc/tests.rs", "rejected.rs"]),
     ("tower", &["classify/chain.rs", "service/load.rs", "service/mod.rs"]),
     ("tower_http", &["classify/of_tower_http.rs"]),
-    ("tower_layer", &["service/backpressure.rs", "service/layer.rs"]),
-    ("tower_service", &["service/backpressure.rs", "service/mod.rs"]),
+    ("tower_layer", &["service/backpressure.rs", "service/keyed.rs", "service/layer.rs"]),
+    ("tower_service", &["service/backpressure.rs", "service/keyed.rs", "service/mod.rs"]),
     // In `mod.rs` it is the name of our own module.
     ("tracing", &["observe/mod.rs", "observe/tracing.rs"]),
 ];

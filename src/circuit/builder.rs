@@ -6,6 +6,8 @@ use std::{
     hash::{BuildHasher, Hasher},
 };
 
+#[cfg(feature = "keyed")]
+use crate::observe::Key;
 use crate::{
     circuit::{
         Circuit, Group, Rule,
@@ -57,7 +59,20 @@ impl Builder {
 
     /// Sets the clock. Default: [`SystemClock`], which follows `tokio::time::pause` in tests.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
-        Self { clock: AnyClock::Other(Box::new(clock)), ..self }
+        Self { clock: AnyClock::from(clock), ..self }
+    }
+
+    /// Sets the clock to one that other circuits have too.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn any_clock(self, clock: AnyClock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Names the key that the circuit is for, in its log lines.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn key(mut self, key: Arc<Key>) -> Self {
+        self.users.key = Some(key);
+        self
     }
 
     /// Sets the seed of the jitter, so that a test sees the same waits each time. Default: random.

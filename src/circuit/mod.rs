@@ -28,6 +28,8 @@ mod builder;
 mod call;
 mod gate;
 mod group;
+#[cfg(feature = "keyed")]
+mod kept;
 mod outbox;
 mod permit;
 mod rule;
@@ -316,6 +318,13 @@ impl Circuit {
     pub(crate) fn look_closer(&self) -> Result<Permit, Rejected> {
         let stripe = self.stripe();
         stripe.look_closer().map(|stamp| Permit::guarded(Arc::clone(stripe), stamp))
+    }
+
+    /// [`Circuit::enter`], or else [`Circuit::look_closer`].
+    #[cfg(feature = "keyed")]
+    #[inline]
+    pub(crate) fn admit_guarded(&self) -> Result<Permit, Rejected> {
+        self.enter().map_or_else(|| self.look_closer(), Ok)
     }
 
     /// The stripe of this thread.

@@ -52,6 +52,12 @@ mod body;
 #[cfg(feature = "http")]
 mod end_of_body;
 mod future;
+#[cfg(feature = "keyed")]
+mod key;
+#[cfg(all(feature = "http", feature = "keyed"))]
+mod key_http;
+#[cfg(feature = "keyed")]
+mod keyed;
 mod layer;
 #[cfg(feature = "balance")]
 mod load;
@@ -66,6 +72,8 @@ mod reply_503;
 #[cfg(feature = "grpc")]
 mod reply_grpc;
 
+#[cfg(all(feature = "http", feature = "keyed"))]
+pub use self::key_http::{ByHeader, ByHost, by_header, by_host};
 #[cfg(feature = "grpc")]
 pub use self::reply_grpc::ReplyGrpc;
 pub use self::{
@@ -80,6 +88,11 @@ pub use self::{body::ResponseBody, end_of_body::EndOfBody, reply_503::Reply503};
 
 #[cfg(feature = "balance")]
 pub use self::load::BreakerLoad;
+#[cfg(feature = "keyed")]
+pub use self::{
+    key::{DrawKey, KeyFn, KeyRefFn, key_fn, key_ref_fn},
+    keyed::{Keyed, KeyedCircuitBreaker, KeyedCircuitBreakerLayer},
+};
 
 use std::{
     fmt,
