@@ -8,6 +8,8 @@ pub mod config;
 pub mod guide;
 pub mod machine;
 pub mod observe;
+#[cfg(feature = "retry")]
+pub mod retry;
 pub mod service;
 
 mod outcome;

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The storeys, lowest first. A module may know those below, not its neighbours.
-const STOREYS: [&[&str]; 9] = [
+const STOREYS: [&[&str]; 10] = [
     &["outcome", "rng", "state", "time"],
     &["config"],
     &["window"],
@@ -16,6 +16,7 @@ const STOREYS: [&[&str]; 9] = [
     &["classify", "observe"],
     &["circuit"],
     &["service"],
+    &["retry"],
 ];
 
 /// Where each foreign crate may be named.
