@@ -123,6 +123,9 @@ impl Weight {
     /// The weight of an ordinary failure.
     pub const ONE: Self = Self(100);
 
+    /// Twice that.
+    pub const TWO: Self = Self(200);
+
     /// Makes a weight, rounded to a hundredth.
     ///
     /// # Errors

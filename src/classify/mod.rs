@@ -12,6 +12,11 @@ mod retry_after;
 #[cfg(feature = "http")]
 mod seen;
 
+#[cfg(all(feature = "http", feature = "retry"))]
+pub(crate) use self::{
+    chain::{any_in_chain, is_local},
+    retry_after::read as read_retry_after,
+};
 #[cfg(feature = "http")]
 pub use self::{
     http::HttpClassifier,

@@ -65,7 +65,7 @@ impl Bucket {
             return;
         }
         // Only the time that made whole thousandths is used up, rounded up: the rest counts for the next.
-        let used = if worth >= u128::from(rates.capacity) { passed } else { (worth * SECOND).div_ceil(per_second) };
+        let used = (worth * SECOND).div_ceil(per_second);
         let until = filled_at.saturating_add(u64::try_from(used).unwrap_or(u64::MAX));
         let moved = self.filled_at.compare_exchange(filled_at, until, Ordering::Relaxed, Ordering::Relaxed);
         // Whoever comes second leaves it to the first: it may see too few tokens for a moment, never too many.
