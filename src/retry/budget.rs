@@ -44,7 +44,7 @@ struct Account {
 impl Budget {
     /// Begins a budget with the default numbers.
     pub fn builder() -> Builder {
-        Builder { ratio: 0.2, floor: 1.0, reserve: 10, clock: None }
+        Builder { ratio: 0.2, floor: 1.0, reserve: 100, clock: None }
     }
 
     /// Takes note of a call, retries not counted: it puts in its share.
@@ -67,7 +67,7 @@ impl Budget {
 }
 
 impl Default for Budget {
-    /// 0.2, a floor of one a second, a reserve of ten.
+    /// 0.2, a floor of one a second, a reserve of 100.
     fn default() -> Self {
         Self::builder().build().expect("the default numbers are within their bounds")
     }
@@ -104,10 +104,11 @@ impl Builder {
         Self { floor: per_second, ..self }
     }
 
-    /// Sets how many retries can be saved up, and are there at the start: 1 to 1,000,000. Default: 10, as in gRPC's
-    /// throttling, and what the floor brings in the ten seconds for which Finagle remembers.
+    /// Sets how many retries can be saved up, and are there at the start: 1 to 1,000,000. Default: 100, as in the SDKs of AWS (500
+    /// tokens, five a retry).
     ///
-    /// A retry that costs more than the reserve is never made.
+    /// So much an outage may add to the load once, beyond the share; so many calls that fail at the same instant can all be tried
+    /// again. A retry that costs more than the reserve is never made.
     pub fn reserve(self, retries: u32) -> Self {
         Self { reserve: retries, ..self }
     }

@@ -30,5 +30,7 @@ mod waiting;
 mod client;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod order;
+#[cfg(all(feature = "http", feature = "retry", feature = "test-util"))]
+mod retry;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod server;

@@ -212,5 +212,5 @@ fn numbers_out_of_bounds_are_all_named() {
         Budget::builder().ratio(0.7).floor(0.3).build().is_ok(),
         "0.7 is no binary number, and yet 700 thousandths"
     );
-    assert!((Budget::default().balance() - 10.0).abs() < 1e-9);
+    assert!((Budget::default().balance() - 100.0).abs() < 1e-9);
 }
