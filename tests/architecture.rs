@@ -21,7 +21,7 @@ const STOREYS: [&[&str]; 10] = [
 
 /// Where each foreign crate may be named.
 const HOMES: [(&str, &[&str]); 15] = [
-    ("bytes", &["retry/replay.rs"]),
+    ("bytes", &["retry/drain.rs", "retry/replay.rs"]),
     ("coarsetime", &["clock/coarse.rs"]),
     (
         "http",
@@ -29,22 +29,45 @@ const HOMES: [(&str, &[&str]); 15] = [
             "classify/http.rs",
             "classify/retry_after.rs",
             "classify/seen.rs",
+            "retry/drain.rs",
+            "retry/grpc.rs",
             "retry/http.rs",
             "retry/http/tests.rs",
             "retry/replay.rs",
             "service/reply_503.rs",
         ],
     ),
-    ("http_body", &["retry/replay.rs"]),
+    ("http_body", &["retry/drain.rs", "retry/replay.rs"]),
     ("httpdate", &["classify/retry_after.rs"]),
     ("loom", &["sync/loom.rs"]),
-    ("pin_project_lite", &["service/future.rs"]),
+    ("pin_project_lite", &["retry/drain.rs", "service/future.rs"]),
     ("shuttle", &["sync/shuttle.rs"]),
     // For loom, to number the threads of a model without a step.
     ("std::sync", &["sync/loom.rs", "sync/mod.rs", "sync/standard.rs"]),
     ("std::time::Instant", &["clock/tokio.rs"]),
-    ("tokio", &["circuit/outbox.rs", "clock/tokio.rs", "retry/http/tests.rs", "retry/retries/tests.rs"]),
-    ("tower", &["classify/chain.rs", "retry/http.rs", "retry/http/tests.rs", "retry/replay.rs", "service/mod.rs"]),
+    (
+        "tokio",
+        &[
+            "circuit/outbox.rs",
+            "clock/tokio.rs",
+            "retry/grpc/tests.rs",
+            "retry/http/tests.rs",
+            "retry/retries/tests.rs",
+        ],
+    ),
+    (
+        "tower",
+        &[
+            "classify/chain.rs",
+            "retry/drain.rs",
+            "retry/grpc.rs",
+            "retry/grpc/tests.rs",
+            "retry/http.rs",
+            "retry/http/tests.rs",
+            "retry/replay.rs",
+            "service/mod.rs",
+        ],
+    ),
     ("tower_layer", &["service/layer.rs"]),
     ("tower_service", &["service/mod.rs"]),
     // In `mod.rs` it is the name of our own module.

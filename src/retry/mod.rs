@@ -25,13 +25,17 @@
 //!
 //! [`Backoff`] says how long to wait, [`Budget`] how many retries there may be for all calls, [`Retries`] decides with both, a
 //! deadline and the state of the circuit. `HttpRetry` and `GrpcRetry` know what may be repeated and what the server asks for; they
-//! are policies for tower's `RetryLayer`. `ReplayBody` lets a stream be sent again. See the
+//! are policies for tower's `RetryLayer`, `Drain` saves their connections. `ReplayBody` lets a stream be sent again. See the
 //! [chapter on retries](crate::guide::retry).
 
 mod backoff;
 mod bucket;
 pub mod budget;
 mod config;
+#[cfg(feature = "http")]
+mod drain;
+#[cfg(feature = "http")]
+mod grpc;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "http")]
@@ -46,6 +50,8 @@ pub use self::{
 };
 #[cfg(feature = "http")]
 pub use self::{
+    drain::{Drain, Draining},
+    grpc::GrpcRetry,
     http::HttpRetry,
     replay::{Replay, ReplayBody},
 };

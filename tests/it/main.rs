@@ -32,5 +32,7 @@ mod client;
 mod order;
 #[cfg(all(feature = "http", feature = "retry", feature = "test-util"))]
 mod retry;
+#[cfg(all(feature = "http", feature = "retry", feature = "test-util"))]
+mod retry_bodies;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod server;
