@@ -154,7 +154,7 @@ where
         .map_response(|response: http::Response<Incoming>| response.map(Body::new))
         .service(Client::builder(TokioExecutor::new()).build_http::<String>());
     let request = Request::get(format!("http://{server}/")).body(String::new()).expect("a request");
-    assert_eq!(service.oneshot(request).await.unwrap().status(), 200);
+    assert_eq!(service.oneshot(request).await.expect("an answer").status(), 200);
     connections.count()
 }
 
@@ -167,8 +167,11 @@ async fn an_answer_that_is_given_up_is_drained_and_its_connection_used_again() {
     assert_eq!(connections(Drain::new(HttpRetry::new(retries(wait)), 100_000)).await, 3, "more than it may read");
 }
 
+/// How many attempts came before, and the body.
+type Told = (Option<String>, Bytes);
+
 /// An h2 server that answers UNAVAILABLE in the head twice, and then echoes; all that it was sent and told.
-fn echo() -> (Router, Arc<Mutex<Vec<(Option<String>, Bytes)>>>) {
+fn echo() -> (Router, Arc<Mutex<Vec<Told>>>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&seen);
     let handler = routing::post(move |headers: HeaderMap, body: Bytes| async move {
