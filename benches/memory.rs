@@ -107,8 +107,14 @@ fn heap_of(row: &Contender) -> [f64; 2] {
 /// A circuit with default settings, used from one thread and from two.
 fn one_circuit(bars: &mut Bars) {
     let mut table = Table::new("One circuit with default settings: bytes on the heap", &["when", "bytes", "blocks"]);
-    // What a thread or the process allocates once is not the circuit's.
-    call_some(&circuit(), 200);
+    // What a thread or the process allocates once is not the circuit's, nor are the settings: all that a thread makes with
+    // the same settings share them.
+    let first = thread::scope(|scope| {
+        let first = scope.spawn(|| held_by(circuit).1);
+        first.join().expect("a circuit is made without a panic")
+    });
+    let other = circuit();
+    call_some(&other, 200);
     let (circuit, new) = held_by(circuit);
     let ((), used) = held_by(|| call_some(&circuit, 200));
     let others: Vec<AllocationInfo> = {
@@ -123,6 +129,11 @@ fn one_circuit(bars: &mut Bars) {
             threads.map(|thread| thread.join().expect("calls do not panic")).to_vec()
         })
     };
+    let row = [
+        "the first of a thread, with the settings that all others share".to_owned(),
+        digits(held(first.bytes_current)),
+    ];
+    table.row(&[&row[..], &[first.count_current.to_string()]].concat());
     let mut bytes = 0.0;
     let mut blocks = 0;
     let steps = [("new", vec![new]), ("after 200 calls, 20 of which failed", vec![used])];

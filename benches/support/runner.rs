@@ -223,8 +223,8 @@ where
     service.call(request).await
 }
 
-// A service is entered by a real call, as through a box or from another crate: a layer must not seem cheap because the
-// compiler has dissolved it in the loop of the bench. The inner service has such borders too.
+// The compiler may inline a layer here, as it may where a client is composed in one crate. The methods of the inner service
+// are real calls.
 
 #[inline]
 fn ready<R, S: Service<R>>(service: &mut S, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {

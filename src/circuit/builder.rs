@@ -7,10 +7,13 @@ use std::{
 };
 
 use crate::{
-    circuit::{Circuit, Rule, Shared},
+    circuit::{
+        Circuit, Rule,
+        shared::{Shared, Users},
+    },
     clock::{AnyClock, Clock, SystemClock},
     config::{Config, ConfigError},
-    observe::{Observer, standard},
+    observe::Observer,
     state::Mode,
     sync::Arc,
 };
@@ -23,21 +26,18 @@ pub struct Builder {
     mode: Mode,
     clock: AnyClock,
     seed: Option<u64>,
-    observers: Vec<Arc<dyn Observer>>,
-    rules: Vec<Arc<dyn Rule>>,
+    users: Users,
 }
 
 impl Builder {
     pub(super) fn new(name: Arc<str>) -> Self {
-        let observers = standard();
         Self {
             name,
             config: Config::new(),
             mode: Mode::Auto,
             clock: AnyClock::System(SystemClock::new()),
             seed: None,
-            observers,
-            rules: Vec::new(),
+            users: Users::default(),
         }
     }
 
@@ -65,13 +65,13 @@ impl Builder {
 
     /// Adds an observer, after those that are there.
     pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
-        self.observers.push(Arc::new(observer));
+        self.users.observers.push(Arc::new(observer));
         self
     }
 
     /// Adds a trip rule of your own, after those of the config.
     pub fn rule(mut self, rule: impl Rule + 'static) -> Self {
-        self.rules.push(Arc::new(rule));
+        self.users.rules.push(Arc::new(rule));
         self
     }
 
@@ -84,7 +84,7 @@ impl Builder {
         self.config.check()?;
         // RandomState is what the standard library offers for a number that differs between circuits and processes.
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
-        let circuit = Circuit::from(Shared::new(self.name, self.config, seed, self.clock, self.observers, self.rules));
+        let circuit = Circuit::from(Shared::new(self.name, self.config, seed, self.clock, self.users));
         if self.mode != Mode::Auto {
             circuit.set_mode(self.mode, None);
         }

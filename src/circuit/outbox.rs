@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     machine::Event,
-    observe::Observer,
+    observe::{Observer, log},
     sync::{Arc, Mutex, OnceLock},
 };
 
@@ -17,9 +17,10 @@ use crate::{
 const CAPACITY: usize = 64;
 
 /// Events on their way.
+#[derive(Default)]
 pub(super) struct Outbox {
-    queue: Mutex<Queue>,
-    observers: Box<[Arc<dyn Observer>]>,
+    /// In a box while there is something in it, so that a circuit to which nothing happens pays nothing.
+    queue: Mutex<Option<Box<Queue>>>,
     /// Made by the first subscriber, so that a circuit without one pays nothing.
     subscribers: OnceLock<broadcast::Sender<Event>>,
 }
@@ -32,27 +33,25 @@ struct Queue {
 }
 
 impl Outbox {
-    pub(super) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
-        Self { queue: Mutex::default(), observers: observers.into(), subscribers: OnceLock::new() }
-    }
-
     /// Takes events over. Called under the lock of the phases, so that the order is that of the transitions.
     pub(super) fn push(&self, events: impl Iterator<Item = Event>) {
-        self.queue.lock().events.extend(events);
+        self.queue.lock().get_or_insert_default().events.extend(events);
     }
 
-    /// Delivers what is there. Called outside every lock.
-    pub(super) fn deliver(&self) {
+    /// Delivers what is there, to these observers and to all subscribers. Called outside every lock.
+    pub(super) fn deliver(&self, observers: &[Arc<dyn Observer>]) {
         while let Some(event) = self.take() {
-            for observer in &*self.observers {
-                // A panic is the observer's own; the hook has already reported it.
-                let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(&event)));
-            }
+            // A panic is the observer's own; the hook has already reported it.
+            let tell = |tell: &dyn Fn()| _ = catch_unwind(AssertUnwindSafe(tell));
+            tell(&|| log(&event));
+            observers.iter().for_each(|observer| tell(&|| observer.on_event(&event)));
             if let Some(subscribers) = self.subscribers.get() {
                 // An error only says that nobody listens.
                 let _ = subscribers.send(event);
             }
-            self.queue.lock().delivering = false;
+            if let Some(queue) = &mut *self.queue.lock() {
+                queue.delivering = false;
+            }
         }
     }
 
@@ -61,11 +60,12 @@ impl Outbox {
     }
 
     fn take(&self) -> Option<Event> {
-        let mut queue = self.queue.lock();
-        if queue.delivering {
+        let mut place = self.queue.lock();
+        let queue = place.as_mut().filter(|queue| !queue.delivering)?;
+        let Some(event) = queue.events.pop_front() else {
+            *place = None;
             return None;
-        }
-        let event = queue.events.pop_front()?;
+        };
         queue.delivering = true;
         Some(event)
     }

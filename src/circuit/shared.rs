@@ -43,10 +43,16 @@ pub(crate) struct Shared {
     inner: Mutex<Inner>,
     pub(super) waiters: Waiters,
     pub(super) outbox: Outbox,
-    rules: Box<[Arc<dyn Rule>]>,
+    users: Option<Box<Users>>,
     clock: AnyClock,
-    coarse: Option<CoarseClock>,
     name: Arc<str>,
+}
+
+/// The code of the user's that a circuit runs.
+#[derive(Default)]
+pub(super) struct Users {
+    pub(super) observers: Vec<Arc<dyn Observer>>,
+    pub(super) rules: Vec<Arc<dyn Rule>>,
 }
 
 /// The machine, and the gates that let healthy calls pass by it.
@@ -66,15 +72,9 @@ impl Inner {
 
 impl Shared {
     /// `config` has been checked.
-    pub(super) fn new(
-        name: Arc<str>,
-        config: Config,
-        seed: u64,
-        clock: AnyClock,
-        observers: Vec<Arc<dyn Observer>>,
-        rules: Vec<Arc<dyn Rule>>,
-    ) -> Self {
-        let settings = Settings::new(config, !rules.is_empty());
+    pub(super) fn new(name: Arc<str>, config: Config, seed: u64, clock: AnyClock, users: Users) -> Self {
+        let settings = Settings::new(config, !users.rules.is_empty());
+        let has_users = !users.rules.is_empty() || !users.observers.is_empty();
         let machine = Machine::with(Arc::clone(&name), settings, seed, clock.now());
         let shared = Self {
             word: AtomicWord::new(machine.core()),
@@ -85,9 +85,8 @@ impl Shared {
             slow_after: AtomicU64::new(0),
             inner: Mutex::new(Inner { machine, stripes: Stripes::default() }),
             waiters: Waiters::default(),
-            outbox: Outbox::new(observers),
-            rules: rules.into(),
-            coarse: clock.coarse(),
+            outbox: Outbox::default(),
+            users: has_users.then(|| Box::new(users)),
             clock,
             name,
         };
@@ -97,6 +96,10 @@ impl Shared {
 
     pub(super) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    fn rules(&self) -> &[Arc<dyn Rule>] {
+        self.users.as_ref().map_or(&[], |users| &users.rules)
     }
 
     pub(super) fn clock(&self) -> &AnyClock {
@@ -137,7 +140,8 @@ impl Shared {
         let mut inner = self.inner.lock();
         let Inner { machine, stripes } = &mut *inner;
         // Under the lock, so that it cannot miss the opening or the closing of the gates.
-        let stripe = place.get_or_init(|| Arc::new(Stripe::new(self, Gate::closed())));
+        let name = || if stripes.is_empty() { Arc::clone(&self.name) } else { Arc::from(&*self.name) };
+        let stripe = place.get_or_init(|| Arc::new(Stripe::new(self, name(), Gate::closed())));
         stripes.add(stripe, machine);
     }
 
@@ -216,13 +220,13 @@ impl Shared {
         let now = self.clock.now();
         let window = self.change(|machine| {
             let undecided = machine.end(stamp, ended, now);
-            (undecided && !self.rules.is_empty()).then(|| machine.window(now))
+            (undecided && !self.rules().is_empty()).then(|| machine.window(now))
         });
         if matches!(stamp.kind, Kind::Probe | Kind::Recovering) {
             // A slot is free.
             self.waiters.wake_all();
         }
-        let Some(reason) = window.and_then(|window| rule::judge(&self.rules, &window)) else { return };
+        let Some(reason) = window.and_then(|window| rule::judge(self.rules(), &window)) else { return };
         let hint = match ended.outcome() {
             Some(Outcome::Failure(failure)) => failure.hint(),
             Some(Outcome::Ignored | Outcome::Success) | None => None,
@@ -269,7 +273,7 @@ impl Shared {
         };
         if changed {
             self.waiters.wake_all();
-            self.outbox.deliver();
+            self.outbox.deliver(self.users.as_ref().map_or(&[], |users| &users.observers));
         }
         result
     }
@@ -281,12 +285,13 @@ impl Shared {
         self.slow_after.store(slow_after, Ordering::Relaxed);
         let turns_at = machine.turns_at();
         let wide = machine.tally().rules().narrowest_bucket() >= Some(10 * COARSENESS);
-        let due = self.coarse.filter(|_| wide).map(|clock| clock.due(turns_at));
+        let coarse = self.clock.coarse();
+        let due = coarse.filter(|_| wide).map(|clock| clock.due(turns_at));
         self.turns_coarsely.store(due.is_some(), Ordering::Relaxed);
         self.turns_at.store(due.unwrap_or(turns_at.as_nanos()), Ordering::Relaxed);
         let samples = machine.tally().rules().sample();
         self.samples.store(samples, Ordering::Relaxed);
-        let due = machine.core().next_probe().zip(self.coarse.as_ref());
+        let due = machine.core().next_probe().zip(coarse);
         let due = due.map_or(0, |(next, clock)| clock.due(next.before(COARSENESS)));
         self.coarsely_due.store(due, Ordering::Relaxed);
         let word = self.word.publish(machine.core());
@@ -313,7 +318,7 @@ impl Shared {
 
     pub(super) fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
         config.check()?;
-        let settings = Settings::new(config, !self.rules.is_empty());
+        let settings = Settings::new(config, !self.rules().is_empty());
         self.operate(|machine, now| machine.replace(settings, now));
         Ok(())
     }

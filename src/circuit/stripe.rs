@@ -23,14 +23,14 @@ pub(crate) struct Stripe {
     cancelled: AtomicU64,
     rejected: AtomicU64,
     pub(super) shared: Arc<Shared>,
-    /// A copy of its own, since a rejection counts the owners of the name.
+    /// A copy of its own, but for the first, since a rejection counts the owners of the name.
     name: Arc<str>,
 }
 
 impl Stripe {
-    pub(super) fn new(shared: &Arc<Shared>, gate: Gate) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, name: Arc<str>, gate: Gate) -> Self {
         let [ignored, cancelled, rejected] = [const { 0 }; 3].map(AtomicU64::new);
-        Self { gate, ignored, cancelled, rejected, shared: Arc::clone(shared), name: Arc::from(&**shared.name()) }
+        Self { gate, ignored, cancelled, rejected, shared: Arc::clone(shared), name }
     }
 
     pub(super) fn gate(&self) -> &Gate {

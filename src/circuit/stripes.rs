@@ -46,6 +46,10 @@ impl Stripes {
         self.open_from(self.list.len() - 1, machine);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// Whether calls of this phase pass at the gates.
     pub(super) fn are_open_for(&self, epoch: Epoch) -> bool {
         self.open.is_some_and(|open| open.epoch == epoch)

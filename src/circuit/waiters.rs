@@ -10,9 +10,9 @@ use crate::{
     sync::{Arc, Mutex},
 };
 
-/// The tasks that wait, each with its number.
+/// The tasks that wait, each with its number; in a box, since most circuits never have one that waits.
 #[derive(Debug, Default)]
-pub(super) struct Waiters(Mutex<List>);
+pub(super) struct Waiters(Mutex<Option<Box<List>>>);
 
 #[derive(Debug, Default)]
 struct List {
@@ -23,7 +23,7 @@ struct List {
 impl Waiters {
     /// Wakes everybody once. Called after the change is visible, outside every lock.
     pub(super) fn wake_all(&self) {
-        let wakers = std::mem::take(&mut self.0.lock().wakers);
+        let wakers = self.0.lock().as_mut().map(|list| std::mem::take(&mut list.wakers)).unwrap_or_default();
         wakers.into_values().for_each(Waker::wake);
     }
 }
@@ -39,6 +39,7 @@ impl Waiter {
     pub(super) fn new(circuit: &Arc<Shared>) -> Self {
         let id = {
             let mut list = circuit.waiters.0.lock();
+            let list = list.get_or_insert_default();
             list.next += 1;
             list.next
         };
@@ -51,14 +52,14 @@ impl Waiter {
     pub(crate) fn register(&self, cx: &Context<'_>) {
         // A waker is cloned and dropped outside the lock: its owner's code may run.
         let waker = cx.waker().clone();
-        let old = self.circuit.waiters.0.lock().wakers.insert(self.id, waker);
+        let old = self.circuit.waiters.0.lock().get_or_insert_default().wakers.insert(self.id, waker);
         drop(old);
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        let waker = self.circuit.waiters.0.lock().wakers.remove(&self.id);
+        let waker = self.circuit.waiters.0.lock().as_mut().and_then(|list| list.wakers.remove(&self.id));
         drop(waker);
     }
 }

@@ -28,6 +28,9 @@ use crate::time::Instant;
 /// One that steps back does no harm: durations saturate at zero.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// Returns the time since this clock's origin.
+    ///
+    /// It must not panic: it is read when a call is dropped, which may be while its thread panics already, and a second panic
+    /// ends the process.
     fn now(&self) -> Instant;
 
     /// Waits until `deadline`.

@@ -3,9 +3,10 @@
 use std::time;
 
 use super::{Clock, CoarseClock, Sleep, TokioClock, is_paused};
-use crate::time::Instant;
+use crate::{sync::OnceLock, time::Instant};
 
-/// The system's monotonic clock. Its origin is the time it was made.
+/// The system's monotonic clock. All of a process have the same origin, but those that follow tokio: theirs is the time
+/// they were made.
 ///
 /// It follows `tokio::time::pause` wherever tests are made: in a build with debug assertions, with the feature `test-util`,
 /// and if the time is paused when it is made. A release build without that feature does not follow into a pause that begins
@@ -15,31 +16,48 @@ use crate::time::Instant;
 /// Reading needs no runtime; [`Clock::sleep_until`] does, and panics without one, as all timers of tokio do.
 #[derive(Clone, Debug)]
 pub struct SystemClock {
-    tokio: TokioClock,
-    follows_tokio: bool,
-    origin: time::Instant,
+    /// The clock that is followed; in a box, since a circuit has one such clock, and few follow.
+    tokio: Option<Box<TokioClock>>,
+}
+
+/// When the first clock was made.
+struct Origin {
+    at: time::Instant,
     coarse: Option<CoarseClock>,
 }
 
-impl SystemClock {
-    /// Makes a clock whose origin is now.
-    #[must_use]
+impl Origin {
+    #[inline]
     #[expect(clippy::disallowed_methods, reason = "this type is where the clock is read")]
+    fn get() -> &'static Self {
+        static ORIGIN: OnceLock<Origin> = OnceLock::new();
+        // The coarse one last, so that it is behind rather than ahead.
+        ORIGIN.get_or_init(|| Self { at: time::Instant::now(), coarse: CoarseClock::new() })
+    }
+}
+
+impl SystemClock {
+    /// Makes a clock.
+    #[must_use]
     pub fn new() -> Self {
         let follows_tokio = cfg!(any(debug_assertions, feature = "test-util")) || is_paused();
-        // The coarse origin last, so that it is behind rather than ahead.
-        Self { tokio: TokioClock::new(), follows_tokio, origin: time::Instant::now(), coarse: CoarseClock::new() }
+        Self { tokio: follows_tokio.then(Box::default) }
     }
 
     /// The coarse clock with the same origin; none where tokio is followed.
     pub(super) fn coarse(&self) -> Option<CoarseClock> {
-        self.coarse.filter(|_| !self.follows_tokio)
+        if self.tokio.is_some() { None } else { Self::coarse_here() }
+    }
+
+    /// The coarse clock that goes with what the system says.
+    pub(super) fn coarse_here() -> Option<CoarseClock> {
+        Origin::get().coarse
     }
 
     /// What the system says, whatever tokio does.
     #[expect(clippy::disallowed_methods, reason = "this type is where the clock is read")]
-    pub(super) fn now_here(&self) -> Instant {
-        Instant::ZERO.after(time::Instant::now().saturating_duration_since(self.origin))
+    pub(super) fn now_here() -> Instant {
+        Instant::ZERO.after(time::Instant::now().saturating_duration_since(Origin::get().at))
     }
 }
 
@@ -51,11 +69,12 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Instant {
-        if self.follows_tokio { self.tokio.now() } else { self.now_here() }
+        self.tokio.as_ref().map_or_else(Self::now_here, |tokio| tokio.now())
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
-        self.tokio.sleep_until(self.tokio.now().after(deadline.since(self.now())))
+        let tokio = self.tokio.as_deref().copied().unwrap_or_default();
+        tokio.sleep_until(tokio.now().after(deadline.since(self.now())))
     }
 }
 

@@ -65,7 +65,7 @@ impl Core {
     }
 
     pub(super) fn forced(&self, now: Instant) -> Rejection {
-        let retry_after = self.mode_until.map(|until| until.since(now));
+        let retry_after = self.mode_until().map(|until| until.since(now));
         Rejection { state: self.state(), reason: RejectReason::Forced, retry_after }
     }
 }

@@ -49,8 +49,8 @@ pub(crate) struct Core {
     pub(super) epoch: u64,
     pub(super) entered: Instant,
     pub(super) mode: Mode,
-    /// When the mode ends by itself.
-    pub(super) mode_until: Option<Instant>,
+    /// When the mode ends by itself; never where it was set for good.
+    pub(super) mode_until: Instant,
     pub(super) rng: Rng,
     /// Openings since the circuit was last closed.
     pub(super) streak: u32,
@@ -63,7 +63,8 @@ pub(crate) struct Core {
     /// Why it is not closed.
     pub(super) reason: Option<Box<Reason>>,
     pub(super) times_opened: u64,
-    pub(super) time_in: [Duration; 4],
+    /// What a clock would say that ran in this state only.
+    pub(super) time_in: [Instant; 4],
     pub(super) events: Vec<Event>,
 }
 
@@ -78,7 +79,7 @@ impl Core {
             epoch: 1,
             entered: now,
             mode: Mode::Auto,
-            mode_until: None,
+            mode_until: Instant::FAR,
             rng: Rng::new(seed),
             streak: 0,
             outage: None,
@@ -86,7 +87,7 @@ impl Core {
             last_wait: Duration::ZERO,
             reason: None,
             times_opened: 0,
-            time_in: [Duration::ZERO; 4],
+            time_in: [Instant::ZERO; 4],
             events: Vec::new(),
         };
         let outage = Outage::begin(Vitals::default(), 0, now);
@@ -234,7 +235,7 @@ impl Core {
 
     /// The mode at this time, which may have ended by itself.
     pub(crate) fn effective_mode(&self, now: Instant) -> Mode {
-        if self.mode_until.is_some_and(|until| now >= until) { Mode::Auto } else { self.mode }
+        if now >= self.mode_until { Mode::Auto } else { self.mode }
     }
 
     /// The mode as it was set; it may have ended since.
@@ -244,7 +245,7 @@ impl Core {
 
     /// When the mode ends by itself.
     pub(crate) fn mode_until(&self) -> Option<Instant> {
-        self.mode_until
+        Some(self.mode_until).filter(|until| *until < Instant::FAR)
     }
 
     /// Takes what has happened since this was last asked.
@@ -259,7 +260,7 @@ impl Core {
     /// Fills in what only the phases know.
     pub(crate) fn history(&self, now: Instant) -> History {
         let in_state = now.since(self.entered);
-        let mut time_in = self.time_in;
+        let mut time_in = self.time_in.map(|clock| clock.since(Instant::ZERO));
         time_in[self.state().index()] += in_state;
         History {
             reason: self.reason.as_deref().cloned(),
@@ -331,13 +332,13 @@ impl Core {
     }
 
     pub(super) fn end_mode(&mut self, now: Instant) {
-        if self.mode_until.is_some_and(|until| now >= until) {
+        if now >= self.mode_until {
             self.change_mode(Mode::Auto, None);
         }
     }
 
     fn change_mode(&mut self, mode: Mode, until: Option<Instant>) {
-        self.mode_until = until.filter(|_| mode != Mode::Auto);
+        self.mode_until = until.filter(|_| mode != Mode::Auto).unwrap_or(Instant::FAR);
         let from = std::mem::replace(&mut self.mode, mode);
         if from != mode {
             self.events.push(Event::ModeChanged { circuit: Arc::clone(&self.name), from, to: mode });

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     /// Each window once, however many rules look at it.
-    pub(crate) windows: Vec<Window>,
+    pub(crate) windows: Box<[Window]>,
     pub(crate) evidence: Option<EvidenceRule>,
     run: Option<Consecutive>,
     /// Whether anybody looks at the run of failures.
@@ -85,7 +85,7 @@ impl Rules {
             .map(|rule| (rule.window, rule.minimum_calls))
             .or(vitals.map(|window| (window, 1)));
         Self {
-            windows,
+            windows: windows.into(),
             evidence: config.evidence.map(EvidenceRule::new),
             run: config.consecutive_failures,
             counts_run: config.consecutive_failures.is_some() || always_count,
@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn rules_that_look_at_the_same_calls_share_a_window() {
         let slow = SlowCalls::new(Duration::from_secs(1));
-        assert_eq!(Rules::new(&Config::new().slow_calls(slow), true).windows, [Window::DEFAULT]);
-        assert_eq!(Rules::new(&Config::resilience4j(), false).windows, [Window::count(100)]);
+        assert_eq!(Rules::new(&Config::new().slow_calls(slow), true).windows[..], [Window::DEFAULT]);
+        assert_eq!(Rules::new(&Config::resilience4j(), false).windows[..], [Window::count(100)]);
     }
 }

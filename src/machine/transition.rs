@@ -119,7 +119,8 @@ impl Core {
     /// The one place where the phase and its number change.
     pub(super) fn enter(&mut self, phase: Phase, reason: Reason, now: Instant) {
         let from = self.state();
-        self.time_in[from.index()] += now.since(self.entered);
+        let clock = &mut self.time_in[from.index()];
+        *clock = clock.after(now.since(self.entered));
         self.entered = now.max(self.entered);
         self.phase = phase;
         self.epoch += 1;

@@ -6,8 +6,6 @@
 #[cfg(feature = "tracing")]
 mod tracing;
 
-use std::sync::Arc;
-
 use crate::machine::Event;
 
 /// Is told what happens to a circuit.
@@ -39,10 +37,9 @@ impl<F: Fn(&Event) + Send + Sync> Observer for F {
     }
 }
 
-/// The observers that every circuit begins with.
-pub(crate) fn standard() -> Vec<Arc<dyn Observer>> {
-    vec![
-        #[cfg(feature = "tracing")]
-        Arc::new(tracing::Tracing),
-    ]
+/// Writes an event to the log, if there is one.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is none"))]
+pub(crate) fn log(event: &Event) {
+    #[cfg(feature = "tracing")]
+    tracing::log(event);
 }

@@ -2,29 +2,23 @@
 
 use tracing::{info, warn};
 
-use super::Observer;
 use crate::{
     machine::{Event, Transition},
     state::State,
 };
 
-/// Writes to the target `tower_breaker`: a trip is a warning, all else is information.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tracing;
-
 /// The target of all our events, whatever module they come from.
 const TARGET: &str = "tower_breaker";
 
-impl Observer for Tracing {
-    fn on_event(&self, event: &Event) {
-        match event {
-            Event::ModeChanged { circuit, from, to } => info!(
-                target: TARGET,
-                { circuit.name = &**circuit, circuit.mode.from = from.as_str(), circuit.mode.to = to.as_str() },
-                "the mode has been changed"
-            ),
-            Event::Transition(transition) => transitioned(transition),
-        }
+/// Writes to the target `tower_breaker`: a trip is a warning, all else is information.
+pub(super) fn log(event: &Event) {
+    match event {
+        Event::ModeChanged { circuit, from, to } => info!(
+            target: TARGET,
+            { circuit.name = &**circuit, circuit.mode.from = from.as_str(), circuit.mode.to = to.as_str() },
+            "the mode has been changed"
+        ),
+        Event::Transition(transition) => transitioned(transition),
     }
 }
 

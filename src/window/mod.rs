@@ -52,7 +52,8 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 /// Either window, as configured.
 #[derive(Clone, Debug)]
 pub(crate) enum AnyWindow {
-    Count(CountWindow),
+    /// In a box, since few circuits count so, and all pay for the larger of the two.
+    Count(Box<CountWindow>),
     Time(TimeWindow),
 }
 
@@ -60,7 +61,7 @@ impl AnyWindow {
     /// An empty window whose first bucket begins at `start`.
     pub(crate) fn new(window: Window, start: Instant) -> Self {
         match window {
-            Window::Count { calls } => Self::Count(CountWindow::new(calls)),
+            Window::Count { calls } => Self::Count(Box::new(CountWindow::new(calls))),
             Window::Time { length, buckets } => Self::Time(TimeWindow::new(Slots::new(length, buckets, start))),
         }
     }

@@ -11,16 +11,33 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct TimeWindow {
     slots: Slots,
-    /// invariant: every bucket's slot is at most this one, which has a bucket.
+    /// The slot of the newest bucket; the others are of the slots before it.
     current: u64,
-    /// invariant: the bucket at index i holds a slot with `slots.index(slot) == i`, or nothing.
+    /// invariant: a slot lives at `slots.index(slot)`.
     buckets: Box<[Bucket]>,
 }
 
+/// [`Totals`] in a third of the space: beyond four billion of anything in one bucket all its counts are halved, so that
+/// their shares stay right.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
-    slot: u64,
-    totals: Totals,
+    calls: u32,
+    failures: u32,
+    slow: u32,
+}
+
+impl Bucket {
+    #[expect(clippy::cast_possible_truncation, reason = "shifted until the largest fits")]
+    fn add(&mut self, more: Totals) {
+        let sums = [
+            more.calls.saturating_add(self.calls.into()),
+            more.failures.saturating_add(self.failures.into()),
+            more.slow.saturating_add(self.slow.into()),
+        ];
+        let bits = u64::BITS - (sums[0] | sums[1] | sums[2]).leading_zeros();
+        let [calls, failures, slow] = sums.map(|sum| (sum >> bits.saturating_sub(u32::BITS)) as u32);
+        *self = Self { calls, failures, slow };
+    }
 }
 
 impl TimeWindow {
@@ -30,15 +47,16 @@ impl TimeWindow {
 
     /// Counts a call in the newest bucket; [`TimeWindow::turn`] has been told the time.
     pub(crate) fn record(&mut self, entry: Entry) {
-        let newest = &mut self.buckets[self.slots.index(self.current)].totals;
-        newest.calls += 1;
-        newest.failures += u64::from(entry.failures);
-        newest.slow += u64::from(entry.slow);
+        self.newest().add(Totals { calls: 1, failures: entry.failures.into(), slow: entry.slow.into() });
     }
 
     /// Counts plain successes in the newest bucket.
     pub(crate) fn successes(&mut self, calls: u64) {
-        self.buckets[self.slots.index(self.current)].totals.calls += calls;
+        self.newest().add(Totals { calls, ..Totals::default() });
+    }
+
+    fn newest(&mut self) -> &mut Bucket {
+        &mut self.buckets[self.slots.index(self.current)]
     }
 
     /// Begins the bucket that holds `now`; false if it is the newest already, or the clock has stepped back.
@@ -46,8 +64,11 @@ impl TimeWindow {
         let slot = self.slots.slot(now);
         let turns = slot > self.current;
         if turns {
+            // Those that were skipped are empty; what is older than all of them has left the ring.
+            for skipped in self.slots.oldest(slot).max(self.current + 1)..=slot {
+                self.buckets[self.slots.index(skipped)] = Bucket::default();
+            }
             self.current = slot;
-            self.buckets[self.slots.index(slot)] = Bucket { slot, totals: Totals::default() };
         }
         turns
     }
@@ -58,13 +79,15 @@ impl TimeWindow {
     }
 
     pub(crate) fn totals(&self, now: Instant) -> Totals {
-        let current = self.slots.slot(now).max(self.current);
-        let oldest = self.slots.oldest(current);
+        let oldest = self.slots.oldest(self.slots.slot(now).max(self.current));
+        // From the newest back, as far as they still count.
+        let live = (self.current + 1).saturating_sub(oldest);
+        let (new, old) = self.buckets.split_at(self.slots.index(self.current) + 1);
         let mut sum = Totals::default();
-        for bucket in self.buckets.iter().filter(|bucket| bucket.slot >= oldest) {
-            sum.calls += bucket.totals.calls;
-            sum.failures += bucket.totals.failures;
-            sum.slow += bucket.totals.slow;
+        for (bucket, _) in new.iter().rev().chain(old.iter().rev()).zip(0..live) {
+            sum.calls += u64::from(bucket.calls);
+            sum.failures += u64::from(bucket.failures);
+            sum.slow += u64::from(bucket.slow);
         }
         sum
     }
@@ -73,7 +96,6 @@ impl TimeWindow {
     pub(crate) fn begin(&mut self, now: Instant) {
         self.current = self.slots.slot(now).max(self.current);
         self.buckets.fill(Bucket::default());
-        self.buckets[self.slots.index(self.current)].slot = self.current;
     }
 }
 
@@ -117,5 +139,34 @@ mod tests {
         record(&mut window, Entry { failures: 100, slow: false }, at(0));
         assert_eq!(window.totals(month), Totals { calls: 2, failures: 200, slow: 0 });
         assert_eq!(window.totals(at(0)).calls, 2, "time does not run backwards");
+    }
+
+    #[test]
+    fn buckets_that_nothing_fell_into_are_empty() {
+        let mut window = window();
+        for slot in 0..10 {
+            record(&mut window, Entry::default(), at(slot * 1_000));
+        }
+        record(&mut window, Entry { failures: 100, slow: true }, at(13_500));
+        assert_eq!(
+            window.totals(at(13_500)),
+            Totals { calls: 7, failures: 100, slow: 1 },
+            "those of 4 s to 9 s, and one"
+        );
+        record(&mut window, Entry::default(), at(500_000));
+        assert_eq!(window.totals(at(500_000)).calls, 1);
+    }
+
+    #[test]
+    fn beyond_four_billion_calls_in_a_bucket_their_shares_stay() {
+        let mut window = window();
+        let most = u64::from(u32::MAX);
+        window.successes(most - 4_000);
+        (0..4_000).for_each(|_| window.record(Entry { failures: 100, slow: true }));
+        assert_eq!(window.totals(at(0)), Totals { calls: most, failures: 400_000, slow: 4_000 });
+        window.successes(1);
+        assert_eq!(window.totals(at(0)), Totals { calls: 1 << 31, failures: 200_000, slow: 2_000 });
+        window.successes(u64::MAX);
+        assert_eq!(window.totals(at(0)).slow, 0, "and even a count that is out of all measure does not wrap");
     }
 }

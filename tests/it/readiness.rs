@@ -280,13 +280,16 @@ fn a_rejected_call_leaves_the_request_to_the_answer() {
 fn a_future_that_is_done_has_settled_its_call_before_it_is_dropped() {
     let circuit = circuit(THREE);
     let (mut service, hand) = guarded(&circuit);
-    hand.answer(Answer::Bad);
-    assert!(is_ready(&Caller::new().poll_ready(&mut service)));
-    let mut call = Box::pin(service.call(()));
-    assert!(Caller::new().poll(call.as_mut()).is_ready());
-    assert_eq!(circuit.snapshot().ledger.failed, 1, "a caller may keep a future that is done");
-    drop(call);
-    assert_eq!(circuit.snapshot().ledger.cancelled, 0);
+    for (answer, ended) in [(Answer::Bad, (1, 0)), (Answer::Good, (1, 1))] {
+        hand.answer(answer);
+        assert!(is_ready(&Caller::new().poll_ready(&mut service)));
+        let mut call = Box::pin(service.call(()));
+        assert!(Caller::new().poll(call.as_mut()).is_ready());
+        let ledger = circuit.snapshot().ledger;
+        assert_eq!((ledger.failed, ledger.succeeded), ended, "a caller may keep a future that is done");
+        drop(call);
+        assert_eq!(circuit.snapshot().ledger.cancelled, 0);
+    }
 }
 
 /// What is called past the guard uses the readiness up that the guard was given.

@@ -88,9 +88,8 @@ impl Worst {
 
     /// Within which time the circuit closes if a call comes every `d` and each takes so many answers to count.
     pub(crate) fn bound(&self, d: Duration, each: u32, window: bool) -> Duration {
-        // What hangs can bind the window for a lease, which widens it by 2 % a second. With leases of many minutes, or
-        // steps back of hours, that is no useful bound any more: the history has neither.
-        let full = self.full * 1.02f64.powf((self.lease + self.back).as_secs_f64());
+        // What hangs and binds the window widens it, but never further than a second's worth ahead of its limit.
+        let full = self.full * 1.02 + 2.0;
         let calls = if window { d.mul_f64(full.ceil() * f64::from(each)) } else { Duration::ZERO };
         let recovery = self.recovery + calls + 2 * d;
         self.back + self.max_wait + self.lease + self.wait + (self.answers + 4) * d + 2 * recovery
@@ -132,7 +131,6 @@ fn history(seed: u64, ops: &[u64], seen: &RefCell<Seen>) -> Result<(), String> {
         let op = match Op::drawn(*number) {
             // An answer after a month would make a month the usual latency, and the window as wide.
             Op::Advance(by) if by > Duration::from_secs(60) => Op::Advance(Duration::from_secs(20)),
-            Op::Back(by) => Op::Back(by.min(Duration::from_secs(2))),
             op => op,
         };
         match op {

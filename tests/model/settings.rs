@@ -86,7 +86,8 @@ fn probing(dice: &mut Dice) -> Probing {
 }
 
 fn half_open(dice: &mut Dice) -> HalfOpen {
-    let (number, share, lease) = (dice.number(1, 5), dice.share().max(0.1), dice.roll(1, 10) * 500);
+    let (number, share) = (dice.number(1, 5), dice.share().max(0.1));
+    let lease = if dice.once_in(8) { dice.roll(1, 60) * 60_000 } else { dice.roll(1, 10) * 500 };
     let by_successes = HalfOpen::new().success_threshold(number.min(3));
     let by_rate = HalfOpen::new().failure_rate(number, share);
     let longest = ms(lease + dice.of(&[0, 500, 4_000, 20_000]));
