@@ -151,6 +151,9 @@ enum Next<B> {
 
 impl<B> ReplayBody<B> {
     fn next(&mut self, cx: &Context<'_>) -> (Next<B>, Option<Waker>) {
+        // Wakers and chunks are the user's: they are cloned and dropped outside the lock, which is given back before them.
+        let waker = cx.waker().clone();
+        let _old;
         let mut shared = self.shared.lock();
         if self.copy < shared.reader {
             return (Next::Stop(ABANDONED), None);
@@ -170,7 +173,7 @@ impl<B> ReplayBody<B> {
             match std::mem::replace(&mut shared.source, Source::Lent) {
                 Source::Here(source) => Next::Poll(source),
                 Source::Lent => {
-                    shared.waker = Some(cx.waker().clone());
+                    _old = shared.waker.replace(waker);
                     Next::Wait
                 }
                 Source::Ended => {
@@ -201,6 +204,9 @@ impl<B: Body> ReplayBody<B> {
         let polled = polled.map(|next| {
             next.map(|frame| Ok::<_, BoxError>(frame?.map_data(|mut data| data.copy_to_bytes(data.remaining()))))
         });
+        let waker = polled.is_pending().then(|| cx.waker().clone());
+        let _old;
+        let _given_up;
         let mut shared = self.shared.lock();
         let superseded = shared.reader > self.copy;
         match &polled {
@@ -210,7 +216,7 @@ impl<B: Body> ReplayBody<B> {
                     // Nobody would wake it.
                     return (Poll::Ready(Some(Err(ABANDONED.into()))), shared.waker.take());
                 }
-                shared.waker = Some(cx.waker().clone());
+                _old = std::mem::replace(&mut shared.waker, waker);
             }
             Poll::Ready(None) => {
                 self.sent_trailers = true;
@@ -224,7 +230,8 @@ impl<B: Body> ReplayBody<B> {
                 shared.source = Source::Here(source);
                 if let Some(chunk) = frame.data_ref() {
                     self.sent_bytes += chunk.len() as u64;
-                    self.goes_on |= !shared.keep(chunk);
+                    _given_up = shared.keep(chunk);
+                    self.goes_on |= !shared.is_whole;
                     self.sent += usize::from(shared.is_whole);
                 } else if let Some(trailers) = frame.trailers_ref() {
                     shared.trailers = Some(trailers.clone());
@@ -238,16 +245,15 @@ impl<B: Body> ReplayBody<B> {
 }
 
 impl<B> Shared<B> {
-    /// Keeps a chunk if there is room; else gives up what was kept, and says so.
-    fn keep(&mut self, chunk: &Bytes) -> bool {
+    /// Keeps a chunk if there is room; else returns what was kept, to be given up.
+    fn keep(&mut self, chunk: &Bytes) -> Vec<Bytes> {
         self.kept_bytes = self.kept_bytes.saturating_add(chunk.len());
         if self.is_whole && self.kept_bytes <= self.limit {
             self.kept.push(chunk.clone());
-        } else {
-            self.is_whole = false;
-            self.kept = Vec::new();
+            return Vec::new();
         }
-        self.is_whole
+        self.is_whole = false;
+        std::mem::take(&mut self.kept)
     }
 }
 

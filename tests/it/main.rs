@@ -34,5 +34,7 @@ mod order;
 mod retry;
 #[cfg(all(feature = "http", feature = "retry", feature = "test-util"))]
 mod retry_bodies;
+#[cfg(all(feature = "http", feature = "retry", feature = "test-util"))]
+mod retry_load;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod server;

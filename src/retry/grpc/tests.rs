@@ -88,3 +88,23 @@ async fn a_repeated_request_tells_how_many_came_before() {
         next = Some(copied);
     }
 }
+
+/// A body that was too long to keep.
+struct Half;
+
+impl Replay for Half {
+    fn replay(&self) -> Option<Self> {
+        Some(Self)
+    }
+
+    fn is_whole(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_body_is_not_whole_is_not_repeated() {
+    let mut result: Result<_, BoxError> = Ok(answer(200, &[("grpc-status", "14")]));
+    assert!(policy().retry(&mut Request::new(Half), &mut result).is_none());
+    assert!(policy().retry(&mut Request::new(()), &mut result).is_some());
+}

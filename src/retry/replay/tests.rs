@@ -181,3 +181,29 @@ fn a_copy_that_finds_the_stream_lent_is_woken() {
     assert_eq!(woken.0.load(Ordering::Relaxed), 1);
     assert_eq!(read(&mut second), ["a"]);
 }
+
+/// Memory that looks at the body when it is freed: with the lock still held it would wait for ever.
+struct Nosy(ReplayBody<Stream>);
+
+impl AsRef<[u8]> for Nosy {
+    fn as_ref(&self) -> &[u8] {
+        b"nosy"
+    }
+}
+
+impl Drop for Nosy {
+    fn drop(&mut self) {
+        assert!(self.0.shared.try_lock().is_some(), "it is freed under the lock");
+    }
+}
+
+#[test]
+fn what_was_kept_is_freed_outside_the_lock() {
+    let mut first = body(10, [Chunk("a longer one")]);
+    let nosy = Bytes::from_owner(Nosy(first.replay().expect("nothing was sent")));
+    assert!(first.shared.lock().keep(&nosy).is_empty());
+    first.sent = 1;
+    drop(nosy);
+    assert_eq!(poll(&mut first), "a longer one");
+    assert!(first.shared.lock().kept.is_empty());
+}
