@@ -12,7 +12,10 @@ use tower::{
     retry::{Retry, RetryLayer},
     service_fn,
 };
-use tower_breaker::retry::{Backoff, Budget, HttpRetry, Retries, RetryConfig};
+use tower_breaker::{
+    clock::{Clock, TokioClock},
+    retry::{Backoff, Budget, HttpRetry, Retries, RetryConfig},
+};
 
 use crate::support::{SECOND, net::Hits};
 
@@ -37,7 +40,8 @@ async fn through_three_tiers(ratio: f64, reserve: u32, calls: u32) -> f64 {
         seen.hit();
         async { down() }
     });
-    let tier = || RetryLayer::new(policy(Budget::builder().ratio(ratio).floor(0.0).reserve(reserve).build().unwrap()));
+    let budget = || Budget::builder().ratio(ratio).floor(0.0).reserve(reserve).build().expect("within bounds");
+    let tier = || RetryLayer::new(policy(budget()));
     let mut top = ServiceBuilder::new().layer(tier()).layer(tier()).layer(tier()).service(bottom);
     for _ in 0..calls {
         assert_eq!(top.ready().await.expect("ready").call(Request::new(())).await.expect("an answer").status(), 503);
@@ -59,10 +63,11 @@ async fn budgets_keep_three_tiers_from_multiplying() {
 #[tokio::test(start_paused = true)]
 async fn calls_that_fail_together_do_not_come_back_together() {
     const CALLS: usize = 1_000;
-    let (start, back) = (tokio::time::Instant::now(), Arc::new(Mutex::new(Vec::new())));
+    let (clock, back) = (TokioClock::new(), Arc::new(Mutex::new(Vec::new())));
+    let start = clock.now();
     let log = Arc::clone(&back);
     let server = service_fn(move |_: Request<()>| {
-        log.lock().expect("no panic under the lock").push(start.elapsed());
+        log.lock().expect("no panic under the lock").push(clock.now().since(start));
         async { down() }
     });
     let budget = Budget::builder().ratio(10.0).reserve(1_000_000).build().unwrap();
