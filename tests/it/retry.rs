@@ -208,6 +208,9 @@ async fn the_attempt_that_opens_the_circuit_is_the_last_and_the_caller_has_its_a
     let error = service.oneshot(request(Method::GET, server)).await.unwrap_err();
     assert!(Rejected::find(&*error).is_some());
     assert_eq!((hits.count(), circuit.snapshot().ledger.rejected), (3, 1), "a rejection is not repeated");
+    let knows_no_circuit = stack(policy(quick()), &circuit, SECOND);
+    assert!(knows_no_circuit.oneshot(request(Method::GET, server)).await.is_err());
+    assert_eq!(circuit.snapshot().ledger.rejected, 2, "nor without the circuit, by its type alone");
 }
 
 /// A rejection as a 503 looks like an answer of the server; the circuit tells that it is none.
