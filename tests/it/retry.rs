@@ -17,8 +17,8 @@ use hyper_util::{
 };
 use tower::{Service, ServiceBuilder, ServiceExt, retry::RetryLayer, timeout::TimeoutLayer};
 use tower_breaker::{
-    BoxError, Circuit, CircuitBreakerLayer, Rejected, State,
-    clock::ManualClock,
+    BoxError, Circuit, CircuitBreakerLayer, Instant, Rejected, State,
+    clock::{Clock, ManualClock, Sleep},
     config::Config,
     retry::{Backoff, Budget, HttpRetry, Retries, RetryConfig, retries},
 };
@@ -126,20 +126,35 @@ async fn what_is_not_idempotent_is_sent_once() {
     assert_eq!(hits.count(), 1);
 }
 
+/// A clock that is moved by hand and counts who sleeps by it.
+#[derive(Clone, Debug, Default)]
+struct Counting(ManualClock, Hits);
+
+impl Clock for Counting {
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Sleep {
+        self.1.hit();
+        self.0.sleep_until(deadline)
+    }
+}
+
 /// By a clock that is moved by hand, so that no wait is a real one.
 #[tokio::test]
 async fn the_server_is_not_asked_before_it_wants_to_be() {
     let (server, seen) = twice_busy("2").await;
-    let clock = ManualClock::new();
+    let clock = Counting::default();
     let service = stack(policy(quick().clock(clock.clone())), &closed(), 60 * SECOND);
     let call = tokio::spawn(service.oneshot(request(Method::GET, server)));
     for attempts in [1, 2] {
-        eventually("an attempt", || count(&seen) == attempts).await;
-        tokio::time::sleep(SHORT).await;
-        clock.advance(2 * SECOND - MS);
+        eventually("a wait", || clock.1.count() == attempts).await;
+        assert_eq!(count(&seen), attempts);
+        clock.0.advance(2 * SECOND - MS);
         tokio::time::sleep(SHORT).await;
         assert_eq!(count(&seen), attempts, "after 1.999 s");
-        clock.advance(2 * MS);
+        clock.0.advance(2 * MS);
     }
     assert_eq!(call.await.unwrap().unwrap().status(), 200);
     assert_eq!(count(&seen), 3);
