@@ -27,6 +27,10 @@ pub mod keys {}
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
 
+#[cfg(all(feature = "http", feature = "retry"))]
+#[doc = include_str!("../docs/retry.md")]
+pub mod retry {}
+
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 
