@@ -15,6 +15,9 @@ pub mod classify {}
     doc = "Where to put it: `docs/recipes.md`, whose code needs the features `grpc`, `reqwest` and `tower-http`."
 )]
 pub mod recipes {}
+#[cfg(feature = "balance")]
+#[doc = include_str!("../docs/balancers.md")]
+pub mod balancers {}
 
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}

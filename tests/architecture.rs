@@ -48,12 +48,12 @@ const HOMES: [(&str, &[&str]); 17] = [
     // For loom, to number the threads of a model without a step. For tonic, a status that is made once.
     ("std::sync", &["rejected.rs", "sync/loom.rs", "sync/mod.rs", "sync/standard.rs"]),
     ("std::time::Instant", &["clock/tokio.rs"]),
-    ("tokio", &["circuit/outbox.rs", "clock/tokio.rs"]),
+    ("tokio", &["circuit/outbox.rs", "clock/tokio.rs", "service/backpressure.rs"]),
     ("tonic", &["classify/grpc.rs", "classify/grpc/tests.rs", "rejected.rs"]),
-    ("tower", &["classify/chain.rs", "service/mod.rs"]),
+    ("tower", &["classify/chain.rs", "service/load.rs", "service/mod.rs"]),
     ("tower_http", &["classify/of_tower_http.rs"]),
-    ("tower_layer", &["service/layer.rs"]),
-    ("tower_service", &["service/mod.rs"]),
+    ("tower_layer", &["service/backpressure.rs", "service/layer.rs"]),
+    ("tower_service", &["service/backpressure.rs", "service/mod.rs"]),
     // In `mod.rs` it is the name of our own module.
     ("tracing", &["observe/mod.rs", "observe/tracing.rs"]),
 ];

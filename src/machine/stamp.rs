@@ -91,8 +91,13 @@ impl Stamp {
         self.is_timed().then(|| end.since(began))
     }
 
+    /// Begins its time anew.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        self.started = now;
+        self.stopped = false;
+    }
+
     /// Ends its time: the answer is there, and what follows is no part of it.
-    #[cfg(feature = "http")]
     pub(crate) fn stop(&mut self, now: Instant) {
         if let Some(took) = self.took(now) {
             self.started = Instant::ZERO.after(took);

@@ -21,7 +21,7 @@ use crate::classify::HttpClassifier;
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct CircuitBreakerLayer<P> {
-    policy: P,
+    pub(super) policy: P,
 }
 
 #[cfg(feature = "http")]

@@ -46,12 +46,15 @@
 //! A handle that was ready and whose call is then rejected keeps the readiness of the inner service for its next call, and
 //! with it what that reserves (a place in a concurrency limit). Call again or drop the handle; `oneshot` and axum do.
 
+mod backpressure;
 #[cfg(feature = "http")]
 mod body;
 #[cfg(feature = "http")]
 mod end_of_body;
 mod future;
 mod layer;
+#[cfg(feature = "balance")]
+mod load;
 #[cfg(feature = "reqwest")]
 mod over_reqwest;
 mod policy;
@@ -65,14 +68,18 @@ mod reply_grpc;
 
 #[cfg(feature = "grpc")]
 pub use self::reply_grpc::ReplyGrpc;
-#[cfg(feature = "http")]
-pub use self::{body::ResponseBody, end_of_body::EndOfBody, reply_503::Reply503};
 pub use self::{
+    backpressure::{Backpressure, BackpressureLayer},
     future::ResponseFuture,
     layer::CircuitBreakerLayer,
     policy::{AtHead, Boxed, Judge, Judged, MapErr, Over, Policy, Single, Unchanged},
     reject::{Fail, FailWith, Reject, ReplyWith},
 };
+#[cfg(feature = "http")]
+pub use self::{body::ResponseBody, end_of_body::EndOfBody, reply_503::Reply503};
+
+#[cfg(feature = "balance")]
+pub use self::load::BreakerLoad;
 
 use std::{
     fmt,
@@ -230,9 +237,17 @@ impl<S, P> CircuitBreaker<S, P> {
         S: Service<Req>,
         P: Policy<Req, S::Response, S::Error>,
     {
+        self.failed_unready(self.policy.circuit().try_acquire().ok(), error)
+    }
+
+    fn failed_unready<Req>(&self, permit: Option<Permit>, error: S::Error) -> ErrorOf<S, P, Req>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
         let judge = self.policy.judge();
         // No permit, no record: the circuit listens to nobody now.
-        if let Ok(mut permit) = self.policy.circuit().try_acquire() {
+        if let Some(mut permit) = permit {
             permit.record_unanswered(judge.classify_error(&error));
         }
         judge.map_err(error)

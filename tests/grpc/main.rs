@@ -1,5 +1,7 @@
 //! gRPC over loopback: tonic on both sides, and servers of other making.
 
+#[cfg(feature = "balance")]
+mod balance;
 mod breaks;
 mod kinds;
 mod open;
