@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The storeys, lowest first. A module may know those below, not its neighbours.
-const STOREYS: [&[&str]; 10] = [
+const STOREYS: &[&[&str]] = &[
     &["outcome", "rng", "state", "time"],
     &["config"],
     &["window"],
