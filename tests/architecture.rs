@@ -20,30 +20,43 @@ const STOREYS: [&[&str]; 10] = [
 ];
 
 /// Where each foreign crate may be named.
-const HOMES: [(&str, &[&str]); 14] = [
+const HOMES: [(&str, &[&str]); 18] = [
     ("coarsetime", &["clock/coarse.rs"]),
     (
         "http",
         &[
+            "classify/at_end.rs",
+            "classify/grpc.rs",
+            "classify/grpc/tests.rs",
+            "classify/grpc_code.rs",
             "classify/http.rs",
+            "classify/of_reqwest.rs",
+            "classify/of_tower_http.rs",
             "classify/retry_after.rs",
             "classify/seen.rs",
+            "service/end_of_body.rs",
             "service/key_http.rs",
+            "service/over_reqwest.rs",
             "service/reply_503.rs",
+            "service/reply_grpc.rs",
         ],
     ),
+    ("http_body", &["service/body.rs", "service/end_of_body.rs"]),
     ("httpdate", &["classify/retry_after.rs"]),
     ("loom", &["sync/loom.rs"]),
     ("papaya", &["registry/live.rs"]),
-    ("pin_project_lite", &["service/future.rs"]),
+    ("pin_project_lite", &["service/body.rs", "service/future.rs"]),
+    ("reqwest", &["classify/of_reqwest.rs", "service/over_reqwest.rs"]),
     ("shuttle", &["sync/shuttle.rs"]),
-    // For loom, to number the threads of a model without a step.
-    ("std::sync", &["sync/loom.rs", "sync/mod.rs", "sync/standard.rs"]),
+    // For loom, to number the threads of a model without a step. For tonic, a status that is made once.
+    ("std::sync", &["rejected.rs", "sync/loom.rs", "sync/mod.rs", "sync/standard.rs"]),
     ("std::time::Instant", &["clock/tokio.rs"]),
-    ("tokio", &["circuit/outbox.rs", "clock/tokio.rs"]),
-    ("tower", &["classify/chain.rs", "service/mod.rs"]),
-    ("tower_layer", &["service/keyed.rs", "service/layer.rs"]),
-    ("tower_service", &["service/keyed.rs", "service/mod.rs"]),
+    ("tokio", &["circuit/outbox.rs", "clock/tokio.rs", "service/backpressure.rs"]),
+    ("tonic", &["classify/grpc.rs", "classify/grpc/tests.rs", "rejected.rs"]),
+    ("tower", &["classify/chain.rs", "service/load.rs", "service/mod.rs"]),
+    ("tower_http", &["classify/of_tower_http.rs"]),
+    ("tower_layer", &["service/backpressure.rs", "service/keyed.rs", "service/layer.rs"]),
+    ("tower_service", &["service/backpressure.rs", "service/keyed.rs", "service/mod.rs"]),
     // In `mod.rs` it is the name of our own module.
     ("tracing", &["observe/mod.rs", "observe/tracing.rs"]),
 ];

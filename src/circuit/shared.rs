@@ -14,7 +14,7 @@ use crate::{
     },
     clock::{AnyClock, COARSENESS, CoarseClock},
     config::{Config, ConfigError},
-    machine::{Core, Ended, Epoch, Kind, Machine, RejectReason, Rejection, Settings, Snapshot, Stamp},
+    machine::{Core, Ended, Epoch, Kind, Machine, Reason, RejectReason, Rejection, Settings, Snapshot, Stamp},
     observe::{Key, Observer},
     outcome::Outcome,
     state::{Mode, State},
@@ -165,6 +165,11 @@ impl Shared {
         self.change(|machine| machine.admit(now))
     }
 
+    /// The phase.
+    pub(super) fn epoch(&self) -> Epoch {
+        self.word.load().epoch()
+    }
+
     /// Reports whether calls pass without asking anybody.
     #[inline]
     pub(super) fn is_open_to_all(&self) -> bool {
@@ -311,6 +316,15 @@ impl Shared {
 
     pub(super) fn set_mode(&self, mode: Mode, lasting: Option<Duration>) {
         self.operate(|machine, now| machine.set_mode(mode, lasting.map(|lasting| now.after(lasting)), now));
+    }
+
+    /// Opens the circuit, if it is closed, because somebody says so.
+    pub(super) fn trip(&self, said: Arc<str>) {
+        let now = self.clock.now();
+        self.change(|machine| {
+            let epoch = Epoch::new(machine.core().epoch());
+            machine.trip(epoch, Reason::Custom { said }, None, now);
+        });
     }
 
     pub(super) fn reset(&self) {

@@ -10,7 +10,7 @@ use std::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{CircuitBreakerLayer, DrawKey, ErrorOf, Fail, FutureOf, Judge, Policy, ResponseFuture, Single};
+use super::{AnswerOf, CircuitBreakerLayer, DrawKey, ErrorOf, Fail, FutureOf, Judge, Policy, ResponseFuture, Single};
 #[cfg(feature = "http")]
 use crate::classify::HttpClassifier;
 use crate::{
@@ -159,7 +159,7 @@ where
     D::Key: ToOwned<Owned = K> + Hash + Eq,
     P: Policy<Req, S::Response, S::Error>,
 {
-    type Response = S::Response;
+    type Response = AnswerOf<S, P, Req>;
     type Error = ErrorOf<S, P, Req>;
     type Future = FutureOf<S, P, Req>;
 
