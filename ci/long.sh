@@ -160,7 +160,7 @@ step_loom() {
   needs tests/loom tests/loom.rs
   export LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-4}
   RUSTFLAGS='--cfg tower_breaker_loom' \
-    cargo test --release --no-default-features --test loom --target-dir target/loom
+    cargo test --release --no-default-features --features retry --test loom --target-dir target/loom
   result "preemption bound $LOOM_MAX_PREEMPTIONS"
 }
 

@@ -15,6 +15,7 @@ pub mod classify {}
     doc = "Where to put it: `docs/recipes.md`, whose code needs the features `grpc`, `reqwest` and `tower-http`."
 )]
 pub mod recipes {}
+
 #[cfg(feature = "balance")]
 #[doc = include_str!("../docs/balancers.md")]
 pub mod balancers {}
@@ -25,6 +26,10 @@ pub mod keys {}
 
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
+
+#[cfg(all(feature = "http", feature = "retry"))]
+#[doc = include_str!("../docs/retry.md")]
+pub mod retry {}
 
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}

@@ -10,6 +10,8 @@ pub mod machine;
 pub mod observe;
 #[cfg(feature = "keyed")]
 pub mod registry;
+#[cfg(feature = "retry")]
+pub mod retry;
 pub mod service;
 
 mod outcome;

@@ -91,7 +91,7 @@ impl Failure {
     }
 
     pub(crate) const fn units(self) -> u32 {
-        self.weight.0 as u32
+        self.weight.hundredths()
     }
 
     pub(crate) const fn is_rate_limited(self) -> bool {
@@ -123,6 +123,9 @@ impl Weight {
     /// The weight of an ordinary failure.
     pub const ONE: Self = Self(100);
 
+    /// Twice that.
+    pub const TWO: Self = Self(200);
+
     /// Makes a weight, rounded to a hundredth.
     ///
     /// # Errors
@@ -136,6 +139,10 @@ impl Weight {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded above: 1 to 10,000")]
         let units = (weight * 100.0).round() as u16;
         Ok(Self(units))
+    }
+
+    pub(crate) const fn hundredths(self) -> u32 {
+        self.0 as u32
     }
 }
 

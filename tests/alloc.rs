@@ -111,3 +111,25 @@ fn a_keyed_service_allocates_nothing_for_a_key_that_is_known() {
     assert_eq!(count(&mut by_host, "Known.test"), bare);
     assert_eq!(count(&mut by_header, "Known.test"), bare);
 }
+
+/// tower copies what it may have to send again: a head without headers takes no memory, a body is its owner's business.
+#[cfg(all(feature = "http", feature = "retry"))]
+#[test]
+fn retries_allocate_nothing_for_a_call_that_needs_none() {
+    use http::{Request, Response};
+    use tower_breaker::retry::{Cause, HttpRetry, Retries};
+    let retries = Retries::builder().build().unwrap();
+    let inner = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(()))));
+    let mut service = tower::retry::RetryLayer::new(HttpRetry::new(retries.clone())).layer(inner);
+    let mut cx = Context::from_waker(Waker::noop());
+    let count = allocations(|| {
+        assert!(service.poll_ready(&mut cx).is_ready());
+        let call = std::pin::pin!(service.call(Request::new(())));
+        assert!(call.poll(&mut cx).is_ready());
+    });
+    assert_eq!(count, 0);
+    let count = allocations(|| {
+        black_box(retries.begin().again(Cause::Failed, None));
+    });
+    assert_eq!(count, 0, "nor does a decision");
+}

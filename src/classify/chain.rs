@@ -39,14 +39,18 @@ pub(super) fn find<T: Error + 'static>(error: &dyn Any) -> Option<&T> {
 }
 
 /// Whether the call was not made, by our own doing: it says nothing about the dependency.
-fn is_local<E: 'static>(error: &E) -> bool {
+pub(crate) fn is_local<E: 'static>(error: &E) -> bool {
     let any: &dyn Any = error;
-    if any.is::<Rejected>() || any.is::<Overloaded>() {
-        return true;
-    }
-    let mut next = as_dyn(any);
+    any.is::<Rejected>()
+        || any.is::<Overloaded>()
+        || any_in_chain(error, |error| error.is::<Rejected>() || error.is::<Overloaded>())
+}
+
+/// Whether it is so for a boxed error, or for one in its chain of sources.
+pub(crate) fn any_in_chain<E: 'static>(error: &E, is_so: impl Fn(&(dyn Error + 'static)) -> bool) -> bool {
+    let mut next = as_dyn(error);
     while let Some(error) = next {
-        if error.is::<Rejected>() || error.is::<Overloaded>() {
+        if is_so(error) {
             return true;
         }
         #[cfg(feature = "reqwest")]

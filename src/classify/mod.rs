@@ -30,6 +30,11 @@ pub use self::{
     http::HttpClassifier,
     seen::{HttpFn, Seen, http_fn},
 };
+#[cfg(all(feature = "http", feature = "retry"))]
+pub(crate) use self::{
+    chain::{any_in_chain, is_local},
+    retry_after::read as read_retry_after,
+};
 #[cfg(feature = "grpc")]
 pub use self::{grpc::GrpcClassifier, grpc_code::GrpcCode};
 

@@ -11,8 +11,8 @@ use crate::clock;
 
 /// Reads the header; none if it is missing, given twice or makes no sense.
 ///
-/// It is not bounded here; the circuit does that.
-pub(super) fn read(headers: &HeaderMap) -> Option<Duration> {
+/// It is not bounded here; whoever asks does that.
+pub(crate) fn read(headers: &HeaderMap) -> Option<Duration> {
     let mut values = headers.get_all(RETRY_AFTER).iter();
     let text = values.next()?.to_str().ok()?.trim();
     if values.next().is_some() {

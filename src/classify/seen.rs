@@ -43,11 +43,7 @@ where
 {
     fn classify(&self, result: Result<&Response<B>, &E>) -> Outcome {
         let default = HttpClassifier::new().classify(result);
-        let (head, error) = match result {
-            Ok(response) => (Some((response.status(), response.headers(), response.extensions())), None),
-            Err(error) => (None, Some(error as &dyn Any)),
-        };
-        (self.classify)(&Seen { head, error, default })
+        (self.classify)(&Seen::new(result, default))
     }
 }
 
@@ -66,6 +62,14 @@ pub struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
+    pub(crate) fn new<B, E: 'static>(result: Result<&'a Response<B>, &'a E>, default: Outcome) -> Self {
+        let (head, error) = match result {
+            Ok(response) => (Some((response.status(), response.headers(), response.extensions())), None),
+            Err(error) => (None, Some(error as &dyn Any)),
+        };
+        Self { head, error, default }
+    }
+
     /// Returns the status; none if there was an error.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {

@@ -7,9 +7,9 @@ use super::{
     ProbeVerdict, Probing, Ramp, Recovery, RecoveryWindow, SlowCalls, Window,
 };
 
-const MS: Duration = Duration::from_millis(1);
-const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-const MANY: u32 = 1_000_000;
+pub(crate) const MS: Duration = Duration::from_millis(1);
+pub(crate) const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(crate) const MANY: u32 = 1_000_000;
 
 impl Config {
     /// Reports whether a circuit can be built with these settings.
@@ -18,7 +18,7 @@ impl Config {
     ///
     /// [`ConfigError`] lists every fault, each with its field, its value and the bound it breaks.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let mut check = Check(Vec::new());
+        let mut check = Check::default();
         if let Some(evidence) = self.evidence {
             check.evidence(evidence);
         }
@@ -75,19 +75,21 @@ const SLOW_CALLS: RateFields = RateFields {
     window: "slow_calls.window",
 };
 
-struct Check(Vec<Fault>);
+/// Collects faults, so that all are told at once.
+#[derive(Default)]
+pub(crate) struct Check(Vec<Fault>);
 
 impl Check {
-    fn done(self) -> Result<(), ConfigError> {
+    pub(crate) fn done(self) -> Result<(), ConfigError> {
         if self.0.is_empty() { Ok(()) } else { Err(ConfigError::new(self.0)) }
     }
 
-    fn fault(&mut self, field: &'static str, value: impl Debug, bound: impl Into<String>) {
+    pub(crate) fn fault(&mut self, field: &'static str, value: impl Debug, bound: impl Into<String>) {
         self.0.push(Fault::new(field, value, bound));
     }
 
     /// NaN is within no bounds.
-    fn within<T: PartialOrd + Debug>(&mut self, field: &'static str, value: T, least: T, most: T) {
+    pub(crate) fn within<T: PartialOrd + Debug>(&mut self, field: &'static str, value: T, least: T, most: T) {
         if !(value >= least && value <= most) {
             self.fault(field, value, format!("from {least:?} to {most:?}"));
         }

@@ -85,14 +85,14 @@ pub use self::{
 };
 #[cfg(feature = "http")]
 pub use self::{body::ResponseBody, end_of_body::EndOfBody, reply_503::Reply503};
+
+#[cfg(feature = "balance")]
+pub use self::load::BreakerLoad;
 #[cfg(feature = "keyed")]
 pub use self::{
     key::{DrawKey, KeyFn, KeyRefFn, key_fn, key_ref_fn},
     keyed::{Keyed, KeyedCircuitBreaker, KeyedCircuitBreakerLayer},
 };
-
-#[cfg(feature = "balance")]
-pub use self::load::BreakerLoad;
 
 use std::{
     fmt,

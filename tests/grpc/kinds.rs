@@ -55,7 +55,13 @@ async fn errors_in_trailers_open_the_circuit_and_a_good_probe_closes_it() {
     for kind in STREAMS {
         for compressed in [false, true] {
             let (circuit, clock) = circuit();
-            let mut client = Client::new(CircuitBreakerLayer::grpc_client(circuit.clone()).layer(channel(server)));
+            let check = move |response: http::Response<tonic::body::Body>| {
+                assert_eq!(response.headers().contains_key("grpc-encoding"), compressed);
+                response
+            };
+            let layer = CircuitBreakerLayer::grpc_client(circuit.clone());
+            let chain = ServiceBuilder::new().layer(layer).map_response(check).service(channel(server));
+            let mut client = Client::new(chain);
             if compressed {
                 let gzip = CompressionEncoding::Gzip;
                 client.0 = client.0.send_compressed(gzip).accept_compressed(gzip);

@@ -40,5 +40,11 @@ mod body_net;
 mod client;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod order;
+#[cfg(all(feature = "http", feature = "retry", feature = "test-util"))]
+mod retry;
+#[cfg(all(feature = "http", feature = "retry", feature = "test-util"))]
+mod retry_bodies;
+#[cfg(all(feature = "http", feature = "retry", feature = "test-util"))]
+mod retry_load;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod server;

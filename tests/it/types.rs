@@ -246,3 +246,30 @@ fn a_service_can_be_taken_apart() {
     drop(service.into_inner());
     assert_eq!((hand.calls(), circuit.snapshot().ledger.succeeded), (1, 0), "what goes past the guard is not counted");
 }
+
+#[cfg(feature = "retry")]
+#[test]
+fn what_is_there_for_retries_is_send_sync_unpin_and_debug() {
+    use tower_breaker::retry::{Backoff, Budget, Delays, Retries, RetryConfig, Spread, budget, retries};
+    plain::<Backoff>();
+    plain::<Budget>();
+    plain::<budget::Builder>();
+    plain::<Delays>();
+    plain::<Retries>();
+    plain::<retries::Builder>();
+    plain::<RetryConfig>();
+    plain::<Spread>();
+}
+
+#[cfg(all(feature = "http", feature = "retry"))]
+#[test]
+fn policies_and_bodies_are_what_their_parts_are() {
+    use tower_breaker::retry::{Drain, Draining, GrpcRetry, HttpRetry, ReplayBody};
+    plain::<GrpcRetry>();
+    plain::<HttpRetry>();
+    plain::<Drain<HttpRetry>>();
+    plain::<ReplayBody<std::cell::Cell<u8>>>();
+    send::<Draining<Sleep, ()>>();
+    unpin::<Draining<Sleep, ()>>();
+    unpin::<ReplayBody<PhantomPinned>>();
+}

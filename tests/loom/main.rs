@@ -2,7 +2,7 @@
 //! load may return.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg tower_breaker_loom" cargo test --release --no-default-features --test loom --target-dir target/loom
+//! RUSTFLAGS="--cfg tower_breaker_loom" cargo test --release --no-default-features --features retry --test loom --target-dir target/loom
 //! ```
 //!
 //! Two threads are tried in full, three with at most three preemptions: without that bound the orders of three threads
@@ -10,6 +10,8 @@
 //! what is stored later.
 #![cfg(tower_breaker_loom)]
 
+#[cfg(feature = "retry")]
+mod budget;
 mod closed;
 mod observers;
 mod operator;

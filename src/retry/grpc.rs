@@ -1,0 +1,136 @@
+//! Which gRPC calls may be tried again.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
+use tower::retry::Policy;
+
+use crate::{
+    classify::is_local,
+    clock::Sleep,
+    retry::{
+        Cause, Replay, Retries,
+        http::{cause_of, copy, number, was_never_sent},
+    },
+};
+
+/// A policy for tower's `RetryLayer`: repeats gRPC calls, as proposal A6 of gRPC has it.
+///
+/// | result | is tried again |
+/// |---|---|
+/// | `Rejected`, tower's `Overloaded` | never: it was our own doing |
+/// | a connection that was refused: never sent | yes |
+/// | `grpc-status` `UNAVAILABLE` in the head; HTTP 429, 502, 503, 504 | yes |
+/// | any other error: a timeout, a reset | if all methods are said to be [idempotent](Self::idempotent) |
+/// | anything else | never |
+///
+/// `grpc-retry-pushback-ms` is a lower bound; one that is negative or no number forbids the retry. Each repeated request tells in
+/// `grpc-previous-rpc-attempts` how many came before. All else is decided by [`Retries`].
+///
+/// It sees a status in the head, as servers send it for a call that has no answer; one in the trailers comes after the answer has
+/// begun, when there is nothing left to repeat.
+///
+/// tonic's bodies are streams, so they need a `ReplayBody`:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower_breaker::BoxError> {
+/// use http::Request;
+/// use tonic::{body::Body, transport::Channel};
+/// use tower::{ServiceBuilder, retry::RetryLayer};
+/// use tower_breaker::{Circuit, retry::{GrpcRetry, ReplayBody, Retries}};
+///
+/// let circuit = Circuit::builder("ledger").build()?;
+/// let retries = Retries::builder().circuit(circuit).build()?;
+/// let channel = ServiceBuilder::new()
+///     .map_request(|request: Request<Body>| request.map(|body| ReplayBody::new(body, 65_536)))
+///     .layer(RetryLayer::new(GrpcRetry::new(retries)))
+///     .map_request(|request: Request<ReplayBody<Body>>| request.map(Body::new))
+///     .service(Channel::from_static("http://[::1]:50051").connect_lazy());
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a policy does nothing until a `RetryLayer` has it"]
+pub struct GrpcRetry {
+    retries: Retries,
+    /// One bit for each code, of which there are 17.
+    codes: u32,
+    idempotent: bool,
+}
+
+/// Codes by the names of gRPC's list of status codes.
+const DEADLINE_EXCEEDED: u32 = 4;
+const UNAVAILABLE: u32 = 14;
+
+impl GrpcRetry {
+    /// Makes the policy of the table above.
+    pub fn new(retries: Retries) -> Self {
+        Self { retries, codes: 1 << UNAVAILABLE, idempotent: false }
+    }
+
+    /// Adds a status code, 0 to 16 by gRPC's numbers: such an answer is tried again. Other numbers change nothing.
+    ///
+    /// `RESOURCE_EXHAUSTED` is 8, `ABORTED` 10.
+    pub fn retry_on(self, code: u32) -> Self {
+        Self { codes: self.codes | if code <= 16 { 1 << code } else { 0 }, ..self }
+    }
+
+    /// Says that all methods may be called twice: then calls that ended without an answer are tried again too.
+    pub fn idempotent(self) -> Self {
+        Self { idempotent: true, ..self }
+    }
+
+    /// Returns why a call may be tried again, and what the server asks for; none if it may not.
+    fn judge<R, E: 'static>(&self, result: Result<&Response<R>, &E>) -> Option<(Cause, Option<Duration>)> {
+        match result {
+            Ok(response) => {
+                let code = code(response.status(), response.headers())?;
+                if code > 16 || self.codes & 1 << code == 0 {
+                    return None;
+                }
+                let cause = if code == DEADLINE_EXCEEDED { Cause::TimedOut } else { Cause::Failed };
+                Some((cause, pushback(response.headers())?))
+            }
+            Err(error) if is_local(error) => None,
+            Err(error) if self.idempotent || was_never_sent(error) => Some((cause_of(error), None)),
+            Err(_) => None,
+        }
+    }
+}
+
+impl<B: Replay, R, E: 'static> Policy<Request<B>, Response<R>, E> for GrpcRetry {
+    type Future = Sleep;
+
+    fn retry(&mut self, request: &mut Request<B>, result: &mut Result<Response<R>, E>) -> Option<Sleep> {
+        let (cause, after) = self.judge(result.as_ref())?;
+        if !request.body().is_whole() {
+            return None;
+        }
+        let wait = self.retries.again(cause, after)?;
+        number(request, HeaderName::from_static("grpc-previous-rpc-attempts"), &self.retries);
+        Some(self.retries.sleep(wait))
+    }
+
+    fn clone_request(&mut self, request: &Request<B>) -> Option<Request<B>> {
+        self.retries.next_attempt();
+        copy(request, &self.retries)
+    }
+}
+
+/// The code in the head; none if it is not there yet, or is no number.
+fn code(status: StatusCode, headers: &HeaderMap) -> Option<u32> {
+    match headers.get("grpc-status") {
+        Some(code) => code.to_str().ok()?.parse().ok(),
+        // What a proxy answers is no gRPC; its list of HTTP statuses says what they stand for.
+        None => matches!(status.as_u16(), 429 | 502 | 503 | 504).then_some(UNAVAILABLE),
+    }
+}
+
+/// What the server asks for, if anything; none at all if it forbids a retry, by a negative number or by what is no number.
+fn pushback(headers: &HeaderMap) -> Option<Option<Duration>> {
+    let Some(value) = headers.get("grpc-retry-pushback-ms") else { return Some(None) };
+    let wait = value.to_str().ok()?.parse().ok()?;
+    Some(Some(Duration::from_millis(wait)))
+}
+
+#[cfg(test)]
+mod tests;
