@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs all benches and puts their tables into docs/performance.md, between the marks that name them.
 #
-#     benches/performance.sh             # all; about six minutes, the first build not counted
-#     benches/performance.sh memory      # one or more of: side_by_side memory instructions
+#     benches/performance.sh             # all; about eight minutes, the first build not counted
+#     benches/performance.sh memory      # one or more of: side_by_side memory instructions keys
 #
 # Best on a machine with nothing else to do. Arguments after `--` go to the benches: `benches/performance.sh -- --quick`.
 set -euo pipefail
@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 benches=()
 while [ $# -gt 0 ] && [ "$1" != -- ]; do benches+=("$1"); shift; done
-[ ${#benches[@]} -gt 0 ] || benches=(memory instructions side_by_side)
+[ ${#benches[@]} -gt 0 ] || benches=(memory instructions keys side_by_side)
 
 chapter=docs/performance.md
 tables=$(mktemp)

@@ -6,6 +6,24 @@ pub mod states {}
 #[doc = include_str!("../docs/classify.md")]
 pub mod classify {}
 
+#[cfg_attr(
+    all(feature = "grpc", feature = "reqwest", feature = "tower-http"),
+    doc = include_str!("../docs/recipes.md")
+)]
+#[cfg_attr(
+    not(all(feature = "grpc", feature = "reqwest", feature = "tower-http")),
+    doc = "Where to put it: `docs/recipes.md`, whose code needs the features `grpc`, `reqwest` and `tower-http`."
+)]
+pub mod recipes {}
+
+#[cfg(feature = "balance")]
+#[doc = include_str!("../docs/balancers.md")]
+pub mod balancers {}
+
+#[cfg(all(feature = "http", feature = "keyed"))]
+#[doc = include_str!("../docs/keys.md")]
+pub mod keys {}
+
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
 

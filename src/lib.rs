@@ -8,6 +8,8 @@ pub mod config;
 pub mod guide;
 pub mod machine;
 pub mod observe;
+#[cfg(feature = "keyed")]
+pub mod registry;
 #[cfg(feature = "retry")]
 pub mod retry;
 pub mod service;
@@ -29,4 +31,10 @@ pub use self::{
     service::{BoxError, CircuitBreaker, CircuitBreakerLayer},
     state::{Mode, State},
     time::Instant,
+};
+#[cfg(feature = "keyed")]
+#[doc(inline)]
+pub use self::{
+    registry::Registry,
+    service::{KeyedCircuitBreaker, KeyedCircuitBreakerLayer},
 };

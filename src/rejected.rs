@@ -1,5 +1,7 @@
 //! The error of a call that was not made.
 
+#[cfg(feature = "tonic")]
+use std::sync::LazyLock;
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use crate::{
@@ -98,4 +100,13 @@ impl fmt::Display for Rejected {
     }
 }
 
-impl Error for Rejected {}
+impl Error for Rejected {
+    /// With the feature `tonic`: a status `UNAVAILABLE`, which tonic looks for among the sources of an error; else none.
+    #[cfg(feature = "tonic")]
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        /// Made once: a rejection allocates nothing for it. What it is about stands in the error itself.
+        static UNAVAILABLE: LazyLock<tonic::Status> =
+            LazyLock::new(|| tonic::Status::unavailable("a circuit lets no call pass now"));
+        Some(&*UNAVAILABLE)
+    }
+}

@@ -80,6 +80,38 @@ fn a_layer_only_clones_a_handle() {
     assert_eq!(allocations(|| drop(black_box(layer.layer(())))), 0);
 }
 
+/// Whether the key lies in the request as it is, or must be written in small letters first.
+#[cfg(all(feature = "http", feature = "keyed"))]
+#[test]
+fn a_keyed_service_allocates_nothing_for_a_key_that_is_known() {
+    use http::{HeaderName, HeaderValue, Request, Response, header::HOST};
+    use tower_breaker::{
+        KeyedCircuitBreakerLayer, Registry,
+        service::{by_header, by_host},
+    };
+    fn count(service: &mut impl Service<Request<()>, Error: std::fmt::Debug>, host: &'static str) -> u64 {
+        let mut cx = Context::from_waker(Waker::noop());
+        // A map of headers allocates, so the request goes round.
+        let mut headers = http::HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
+        let spare = headers.clone();
+        allocations(|| {
+            let mut request = Request::new(());
+            *request.headers_mut() = std::mem::take(&mut headers);
+            assert!(service.poll_ready(&mut cx).is_ready());
+            let call = std::pin::pin!(service.call(request));
+            assert!(call.poll(&mut cx).is_ready());
+            headers.clone_from(&spare);
+        })
+    }
+    let inner = || service_fn(|request: Request<()>| ready(Ok::<_, BoxError>(Response::new(request.into_parts().0))));
+    let bare = count(&mut inner(), "Known.test");
+    let hosts = Registry::by_key("hosts").build().unwrap();
+    let mut by_host = KeyedCircuitBreakerLayer::new(hosts.clone(), by_host()).layer(inner());
+    let mut by_header = KeyedCircuitBreakerLayer::new(hosts, by_header(HeaderName::from_static("host"))).layer(inner());
+    assert_eq!(count(&mut by_host, "Known.test"), bare);
+    assert_eq!(count(&mut by_header, "Known.test"), bare);
+}
+
 /// tower copies what it may have to send again: a head without headers takes no memory, a body is its owner's business.
 #[cfg(all(feature = "http", feature = "retry"))]
 #[test]

@@ -73,3 +73,24 @@ fn a_mode_is_logged_and_calls_are_not() {
     assert_eq!(log.len(), 2, "{log:#?}");
     assert!(log[0].contains("circuit.mode.to=\"forced_open\"") && log[1].contains("circuit.mode.to=\"auto\""));
 }
+
+#[cfg(feature = "keyed")]
+#[test]
+fn a_circuit_that_is_one_of_many_is_logged_with_its_key() {
+    let log = log_of(|| {
+        let tenants = tower_breaker::Registry::by_key("tenants").build().unwrap();
+        tenants.circuit("acme").try_acquire().unwrap().record(tower_breaker::Failure::new().tripping());
+        tenants.circuit("acme").force_closed();
+    });
+    assert_eq!(log.len(), 4, "{log:#?}");
+    assert!(log[0].contains("circuit.name=\"tenants: overflow\" circuit.mode.from"), "{log:#?}");
+    for line in &log[1..] {
+        assert!(line.contains("circuit.name=\"tenants\" circuit.key=\"acme\""), "{line}");
+    }
+}
+
+#[test]
+fn a_circuit_of_its_own_has_no_key() {
+    let log = log_of(|| Circuit::builder("payments").build().unwrap().force_open());
+    assert!(!log[0].contains("circuit.key"), "{log:?}");
+}

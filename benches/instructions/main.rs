@@ -8,6 +8,7 @@
 #[expect(dead_code, reason = "another bench has other needs")]
 mod support;
 
+mod bodies;
 mod callgrind;
 
 use support::{
@@ -42,6 +43,7 @@ fn main() {
     if !arguments.iter().any(|argument| argument == "--quick") {
         table("http", &contenders::http(), None);
     }
+    bodies::table(&mut bars);
     windows(&mut bars);
     bars.print();
 }
@@ -107,6 +109,9 @@ fn code(scene: Scene) -> &'static str {
 /// What runs under callgrind: everything up to the calls is the same for both numbers of calls.
 fn work(job: &callgrind::Job) {
     let [what, which, scene] = &job.what;
+    if what == "body" {
+        return bodies::work(which, scene.parse().expect("a number of frames"), job.calls);
+    }
     let (_, scene) = SCENES.into_iter().find(|(_, known)| code(*known) == scene).expect("a scene");
     let rows = match what.as_str() {
         "u64" => contenders::numbers(),

@@ -6,9 +6,11 @@ use std::{
     hash::{BuildHasher, Hasher},
 };
 
+#[cfg(feature = "keyed")]
+use crate::observe::Key;
 use crate::{
     circuit::{
-        Circuit, Rule,
+        Circuit, Group, Rule,
         shared::{Shared, Users},
     },
     clock::{AnyClock, Clock, SystemClock},
@@ -27,6 +29,7 @@ pub struct Builder {
     clock: AnyClock,
     seed: Option<u64>,
     users: Users,
+    group: Option<Group>,
 }
 
 impl Builder {
@@ -38,6 +41,7 @@ impl Builder {
             clock: AnyClock::System(SystemClock::new()),
             seed: None,
             users: Users::default(),
+            group: None,
         }
     }
 
@@ -55,7 +59,20 @@ impl Builder {
 
     /// Sets the clock. Default: [`SystemClock`], which follows `tokio::time::pause` in tests.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
-        Self { clock: AnyClock::Other(Box::new(clock)), ..self }
+        Self { clock: AnyClock::from(clock), ..self }
+    }
+
+    /// Sets the clock to one that other circuits have too.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn any_clock(self, clock: AnyClock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Names the key that the circuit is for, in its log lines.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn key(mut self, key: Arc<Key>) -> Self {
+        self.users.key = Some(key);
+        self
     }
 
     /// Sets the seed of the jitter, so that a test sees the same waits each time. Default: random.
@@ -69,6 +86,11 @@ impl Builder {
         self
     }
 
+    /// Makes it one of a group of endpoints, of which not too many may be left out at once.
+    pub fn group(self, group: &Group) -> Self {
+        Self { group: Some(group.clone()), ..self }
+    }
+
     /// Adds a trip rule of your own, after those of the config.
     pub fn rule(mut self, rule: impl Rule + 'static) -> Self {
         self.users.rules.push(Arc::new(rule));
@@ -80,13 +102,18 @@ impl Builder {
     /// # Errors
     ///
     /// [`ConfigError`] names every setting that is out of its bounds.
-    pub fn build(self) -> Result<Circuit, ConfigError> {
+    pub fn build(mut self) -> Result<Circuit, ConfigError> {
         self.config.check()?;
+        let place = self.group.map(|group| group.place());
+        self.users.observers.extend(place.clone().map(|place| Arc::new(place) as Arc<dyn Observer>));
         // RandomState is what the standard library offers for a number that differs between circuits and processes.
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let circuit = Circuit::from(Shared::new(self.name, self.config, seed, self.clock, self.users));
         if self.mode != Mode::Auto {
             circuit.set_mode(self.mode, None);
+        }
+        if let Some(place) = place {
+            place.take(&circuit);
         }
         Ok(circuit)
     }

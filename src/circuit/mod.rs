@@ -27,6 +27,9 @@
 mod builder;
 mod call;
 mod gate;
+mod group;
+#[cfg(feature = "keyed")]
+mod kept;
 mod outbox;
 mod permit;
 mod rule;
@@ -40,6 +43,7 @@ pub(crate) use self::waiters::Waiter;
 pub use self::{
     builder::Builder,
     call::CallError,
+    group::Group,
     outbox::{Events, Missed},
     permit::Permit,
     rule::Rule,
@@ -142,6 +146,47 @@ impl Circuit {
             }
         })
         .await;
+    }
+
+    /// Waits until a call may pass, and takes leave for it.
+    ///
+    /// As [`Circuit::until_ready`], but whoever is faster is waited for again.
+    ///
+    /// # Panics
+    ///
+    /// As [`Circuit::until_ready`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is held before it is ready; the future can be dropped at any time.
+    pub async fn acquire(&self) -> Permit {
+        loop {
+            self.until_ready().await;
+            let rejected = match self.try_acquire() {
+                Ok(permit) => return permit,
+                Err(rejected) => rejected,
+            };
+            // Where a share passes there is nothing to be woken by.
+            if self.0.shared.read(|core, _| core.is_ramping()) {
+                self.sleep(rejected.retry_after().unwrap_or_default().max(Duration::from_millis(1))).await;
+            }
+        }
+    }
+
+    /// Sleeps by the clock of the circuit.
+    pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
+        let clock = self.0.shared.clock();
+        clock.sleep_until(clock.now().after(duration))
+    }
+
+    /// Takes leave for a call that does not begin yet, if there is any; if not, nobody is rejected.
+    pub(crate) fn try_reserve(&self) -> Option<Permit> {
+        self.passes().then(|| self.try_acquire().ok())?.map(Permit::reserved)
+    }
+
+    /// Waits for leave for a call that does not begin yet.
+    pub(crate) async fn reserve(&self) -> Permit {
+        self.acquire().await.reserved()
     }
 
     /// Returns what is measured. An open circuit whose wait is over stays open until a call comes.
@@ -273,6 +318,13 @@ impl Circuit {
     pub(crate) fn look_closer(&self) -> Result<Permit, Rejected> {
         let stripe = self.stripe();
         stripe.look_closer().map(|stamp| Permit::guarded(Arc::clone(stripe), stamp))
+    }
+
+    /// [`Circuit::enter`], or else [`Circuit::look_closer`].
+    #[cfg(feature = "keyed")]
+    #[inline]
+    pub(crate) fn admit_guarded(&self) -> Result<Permit, Rejected> {
+        self.enter().map_or_else(|| self.look_closer(), Ok)
     }
 
     /// The stripe of this thread.

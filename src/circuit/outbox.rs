@@ -8,6 +8,7 @@ use std::{
 use tokio::sync::broadcast;
 
 use crate::{
+    circuit::shared::Users,
     machine::Event,
     observe::{Observer, log},
     sync::{Arc, Mutex, OnceLock},
@@ -39,11 +40,13 @@ impl Outbox {
     }
 
     /// Delivers what is there, to these observers and to all subscribers. Called outside every lock.
-    pub(super) fn deliver(&self, observers: &[Arc<dyn Observer>]) {
+    pub(super) fn deliver(&self, users: Option<&Users>) {
+        let observers: &[Arc<dyn Observer>] = users.map_or(&[], |users| &users.observers);
+        let key = users.and_then(|users| users.key.as_deref());
         while let Some(event) = self.take() {
             // A panic is the observer's own; the hook has already reported it.
             let tell = |tell: &dyn Fn()| _ = catch_unwind(AssertUnwindSafe(tell));
-            tell(&|| log(&event));
+            tell(&|| log(&event, key));
             observers.iter().for_each(|observer| tell(&|| observer.on_event(&event)));
             if let Some(subscribers) = self.subscribers.get() {
                 // An error only says that nobody listens.

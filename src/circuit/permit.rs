@@ -58,6 +58,53 @@ impl Permit {
         }
     }
 
+    /// Leave for a call that has not begun: until then it has no age.
+    pub(super) fn reserved(mut self) -> Self {
+        self.watches_thread = false;
+        self.stop_clock();
+        self
+    }
+
+    /// The call begins.
+    pub(crate) fn begun(mut self) -> Self {
+        if let Some(stripe) = self.stripe.as_ref().filter(|_| self.stamp.is_timed()) {
+            self.stamp.restart(stripe.shared.clock().now());
+        }
+        self
+    }
+
+    /// Reports whether the phase that gave it goes on.
+    pub(crate) fn is_current(&self) -> bool {
+        self.stripe.as_ref().is_some_and(|stripe| stripe.shared.epoch() == self.stamp.epoch)
+    }
+
+    /// Goes on with the call elsewhere; what is left here is settled.
+    #[cfg(feature = "http")]
+    pub(crate) fn take(&mut self) -> Self {
+        Self { stripe: self.stripe.take(), stamp: self.stamp.double(), watches_thread: false }
+    }
+
+    /// Takes note that the answer is there, though the call goes on: what follows is no part of its time.
+    #[inline]
+    pub(crate) fn stop_clock(&mut self) {
+        if self.stamp.is_timed() {
+            self.stop_timed();
+        }
+    }
+
+    #[cold]
+    fn stop_timed(&mut self) {
+        if let Some(stripe) = &self.stripe {
+            self.stamp.stop(stripe.shared.clock().now());
+        }
+    }
+
+    /// Reports whether a slot is lent to this call, as to a probe and to a call of a recovery.
+    #[cfg(feature = "http")]
+    pub(crate) fn has_lease(&self) -> bool {
+        self.stamp.has_lease()
+    }
+
     /// Reports whether this call is a probe, whose result decides over a half-open circuit.
     ///
     /// Give a probe a shorter timeout, or choose a harmless request for it.

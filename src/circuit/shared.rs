@@ -14,8 +14,8 @@ use crate::{
     },
     clock::{AnyClock, COARSENESS, CoarseClock},
     config::{Config, ConfigError},
-    machine::{Core, Ended, Epoch, Kind, Machine, RejectReason, Rejection, Settings, Snapshot, Stamp},
-    observe::Observer,
+    machine::{Core, Ended, Epoch, Kind, Machine, Reason, RejectReason, Rejection, Settings, Snapshot, Stamp},
+    observe::{Key, Observer},
     outcome::Outcome,
     state::{Mode, State},
     sync::{
@@ -48,11 +48,12 @@ pub(crate) struct Shared {
     name: Arc<str>,
 }
 
-/// The code of the user's that a circuit runs.
+/// The code of the user's that a circuit runs, and the key of a circuit that is one of many.
 #[derive(Default)]
 pub(super) struct Users {
     pub(super) observers: Vec<Arc<dyn Observer>>,
     pub(super) rules: Vec<Arc<dyn Rule>>,
+    pub(super) key: Option<Arc<Key>>,
 }
 
 /// The machine, and the gates that let healthy calls pass by it.
@@ -74,7 +75,7 @@ impl Shared {
     /// `config` has been checked.
     pub(super) fn new(name: Arc<str>, config: Config, seed: u64, clock: AnyClock, users: Users) -> Self {
         let settings = Settings::new(config, !users.rules.is_empty());
-        let has_users = !users.rules.is_empty() || !users.observers.is_empty();
+        let has_users = !users.rules.is_empty() || !users.observers.is_empty() || users.key.is_some();
         let machine = Machine::with(Arc::clone(&name), settings, seed, clock.now());
         let shared = Self {
             word: AtomicWord::new(machine.core()),
@@ -162,6 +163,11 @@ impl Shared {
         }
         let now = self.clock.now();
         self.change(|machine| machine.admit(now))
+    }
+
+    /// The phase.
+    pub(super) fn epoch(&self) -> Epoch {
+        self.word.load().epoch()
     }
 
     /// Reports whether calls pass without asking anybody.
@@ -273,7 +279,7 @@ impl Shared {
         };
         if changed {
             self.waiters.wake_all();
-            self.outbox.deliver(self.users.as_ref().map_or(&[], |users| &users.observers));
+            self.outbox.deliver(self.users.as_deref());
         }
         result
     }
@@ -312,6 +318,15 @@ impl Shared {
         self.operate(|machine, now| machine.set_mode(mode, lasting.map(|lasting| now.after(lasting)), now));
     }
 
+    /// Opens the circuit, if it is closed, because somebody says so.
+    pub(super) fn trip(&self, said: Arc<str>) {
+        let now = self.clock.now();
+        self.change(|machine| {
+            let epoch = Epoch::new(machine.core().epoch());
+            machine.trip(epoch, Reason::Custom { said }, None, now);
+        });
+    }
+
     pub(super) fn reset(&self) {
         self.operate(Machine::reset);
     }
@@ -330,7 +345,11 @@ impl Shared {
     pub(super) fn snapshot(&self) -> Snapshot {
         // The clock is the user's and is not read under the lock. A transition that comes before the lock is dated later
         // than this; durations saturate.
-        let now = self.clock.now();
+        self.snapshot_at(self.clock.now())
+    }
+
+    /// The same at a time that was read before; no code of the user's runs here.
+    pub(super) fn snapshot_at(&self, now: Instant) -> Snapshot {
         let inner = &mut *self.inner.lock();
         inner.fold();
         inner.stripes.take_lines(&mut inner.machine);

@@ -1,6 +1,6 @@
 //! What each thread has of a circuit for itself, so that healthy calls share nothing that anybody writes.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use crate::{
     circuit::{Shared, gate::Gate},
@@ -84,7 +84,7 @@ impl Stripe {
             Kind::Sample | Kind::Timed => {
                 let Some(outcome) = ended.outcome() else { return false };
                 let now = self.shared.clock().now();
-                let took = stamp.started().map_or(Duration::ZERO, |started| now.since(started));
+                let took = stamp.took(now).unwrap_or_default();
                 if self.shared.is_slow(took) {
                     return false;
                 }

@@ -14,8 +14,28 @@ pub(super) fn classify<E: 'static>(error: &E) -> Outcome {
 /// The error as one that can be walked, if it is boxed.
 ///
 /// A bound `E: Error` is of no use, since `BoxError` is no `Error`; so boxes are found by their type.
-pub(super) fn as_dyn(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+fn as_dyn(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    #[cfg(feature = "reqwest")]
+    if let Some(error) = super::of_reqwest::as_dyn(error) {
+        return Some(error);
+    }
     error.downcast_ref::<BoxError>().map(|boxed| &**boxed as &(dyn Error + 'static))
+}
+
+/// Finds an error of type `T`: the error itself, or one in a boxed error and its chain of sources.
+#[cfg(feature = "http")]
+pub(super) fn find<T: Error + 'static>(error: &dyn Any) -> Option<&T> {
+    if let Some(found) = error.downcast_ref() {
+        return Some(found);
+    }
+    let mut next = as_dyn(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// Whether the call was not made, by our own doing: it says nothing about the dependency.
@@ -31,6 +51,10 @@ pub(crate) fn any_in_chain<E: 'static>(error: &E, is_so: impl Fn(&(dyn Error + '
     let mut next = as_dyn(error);
     while let Some(error) = next {
         if is_so(error) {
+            return true;
+        }
+        #[cfg(feature = "reqwest")]
+        if super::of_reqwest::is_local(error) {
             return true;
         }
         next = error.source();

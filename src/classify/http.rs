@@ -2,10 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use http::{HeaderMap, Response, StatusCode};
+use http::{Extensions, HeaderMap, Response, StatusCode};
 
 use super::{Classifier, chain, retry_after};
-use crate::outcome::{Failure, Outcome};
+use crate::{
+    outcome::{Failure, Outcome},
+    rejected::Rejected,
+};
 
 /// Judges HTTP responses by their status, and errors as failures.
 ///
@@ -16,7 +19,7 @@ use crate::outcome::{Failure, Outcome};
 /// | 429 | failure for the rates, not for a run; with its `Retry-After` |
 /// | other 4xx, 501, 505 | ignored: the caller's mistake, not the dependency's health |
 /// | an error | failure (timeouts, refused connections, broken bodies) |
-/// | `Rejected`, tower's `Overloaded` | ignored: the call was not made |
+/// | `Rejected`, also as a response of `reply_503`; tower's `Overloaded` | ignored: the call was not made |
 ///
 /// 408 is a failure because tower-http's timeout answers with it.
 ///
@@ -91,13 +94,23 @@ impl HttpClassifier {
         }
         failure.into()
     }
+
+    #[cfg_attr(not(feature = "reqwest"), expect(clippy::unused_self, reason = "errors of reqwest may have a status"))]
+    pub(super) fn classify_error<E: 'static>(&self, error: &E) -> Outcome {
+        #[cfg(feature = "reqwest")]
+        if let Some(status) = super::of_reqwest::status(error) {
+            return self.classify_head(status, &HeaderMap::new());
+        }
+        chain::classify(error)
+    }
 }
 
 impl<B, E: 'static> Classifier<Response<B>, E> for HttpClassifier {
     fn classify(&self, result: Result<&Response<B>, &E>) -> Outcome {
         match result {
+            Ok(response) if is_rejection(response.extensions()) => Outcome::Ignored,
             Ok(response) => self.classify_head(response.status(), response.headers()),
-            Err(error) => chain::classify(error),
+            Err(error) => self.classify_error(error),
         }
     }
 }
@@ -107,6 +120,11 @@ impl fmt::Debug for HttpClassifier {
         let Table { failures, ignored } = self.table();
         f.debug_struct("HttpClassifier").field("failures", failures).field("ignored", ignored).finish()
     }
+}
+
+/// Whether a circuit further in, in this process, has answered in place of the dependency.
+pub(super) fn is_rejection(extensions: &Extensions) -> bool {
+    extensions.get::<Rejected>().is_some()
 }
 
 /// Which statuses are failures, and which say nothing; the others are successes.

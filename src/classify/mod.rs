@@ -1,27 +1,42 @@
 //! What a result means for the circuit: the one place where a 404 and a 503 part ways.
 //!
 //! A [`Classifier`] looks at a response or an error and says whether it is a success, a failure, or nothing at all.
-//! `HttpClassifier` knows HTTP, [`ErrorsAsFailures`] fits any service, [`classify_fn`] and `http_fn` make one from a
-//! closure. See the [chapter on classification](crate::guide::classify).
+//! `HttpClassifier` knows HTTP, `GrpcClassifier` gRPC, [`ErrorsAsFailures`] fits any service, [`classify_fn`] and `http_fn`
+//! make one from a closure. See the [chapter on classification](crate::guide::classify).
 
+#[cfg(feature = "http")]
+mod at_end;
 mod chain;
+#[cfg(feature = "grpc")]
+mod grpc;
+#[cfg(feature = "grpc")]
+mod grpc_code;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "reqwest")]
+mod of_reqwest;
+#[cfg(feature = "tower-http")]
+mod of_tower_http;
 #[cfg(feature = "http")]
 mod retry_after;
 #[cfg(feature = "http")]
 mod seen;
 
+#[cfg(feature = "tower-http")]
+pub use self::of_tower_http::TowerHttp;
+#[cfg(feature = "http")]
+pub use self::{
+    at_end::{AtEnd, Ending},
+    http::HttpClassifier,
+    seen::{HttpFn, Seen, http_fn},
+};
 #[cfg(all(feature = "http", feature = "retry"))]
 pub(crate) use self::{
     chain::{any_in_chain, is_local},
     retry_after::read as read_retry_after,
 };
-#[cfg(feature = "http")]
-pub use self::{
-    http::HttpClassifier,
-    seen::{HttpFn, Seen, http_fn},
-};
+#[cfg(feature = "grpc")]
+pub use self::{grpc::GrpcClassifier, grpc_code::GrpcCode};
 
 use std::{any::type_name, fmt};
 
@@ -29,8 +44,9 @@ use crate::outcome::Outcome;
 
 /// Decides what the result of a call means for the circuit.
 ///
-/// A layer clones it for each call, so it must be `Clone` there. It is asked once for each call that was made, when the response head is there or the call has failed; the readiness
-/// error of an inner service is put to it too.
+/// A layer clones it for each call, so it must be `Clone` there. It is asked once for each call that was made, when the
+/// response head is there or the call has failed; the readiness error of an inner service is put to it too. Where the layer
+/// waits for the end of the body it is asked a second question, which has an answer by default.
 ///
 /// ```
 /// use tower_breaker::{Outcome, classify::Classifier};
@@ -58,6 +74,20 @@ pub trait Classifier<Res, Err> {
     ///
     /// A panic goes on to the caller, and the call is a failure.
     fn classify(&self, result: Result<&Res, &Err>) -> Outcome;
+
+    /// Returns how the end of the body is to be judged, after a head that was a success.
+    ///
+    /// Only a layer with [`until_end_of_body`](crate::CircuitBreakerLayer::until_end_of_body) asks. By default a body that
+    /// breaks off is a failure, and any other end leaves it at the success.
+    ///
+    /// # Panics
+    ///
+    /// As [`Classifier::classify`].
+    #[cfg(feature = "http")]
+    fn at_end(&self, response: &Res) -> AtEnd {
+        let _ = response;
+        AtEnd::body()
+    }
 }
 
 /// `Ok` is a success, `Err` a failure; for any service.

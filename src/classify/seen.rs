@@ -105,18 +105,7 @@ impl<'a> Seen<'a> {
     /// Only boxed errors can be walked, as every tower layer makes them.
     #[must_use]
     pub fn find_error<T: Error + 'static>(&self) -> Option<&'a T> {
-        let error = self.error?;
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        let mut next = chain::as_dyn(error);
-        while let Some(error) = next {
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
-            }
-            next = error.source();
-        }
-        None
+        chain::find(self.error?)
     }
 
     /// Returns what [`HttpClassifier`] makes of it.

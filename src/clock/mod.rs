@@ -19,7 +19,7 @@ pub use self::manual::ManualClock;
 use self::tokio::is_paused;
 pub use self::{system::SystemClock, tokio::TokioClock};
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use crate::time::Instant;
 
@@ -45,10 +45,18 @@ pub trait Clock: fmt::Debug + Send + Sync {
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The clock of a circuit: the default one, whose call can be inlined, or any other.
-#[derive(Debug)]
+///
+/// Clones are the same clock, so that what one circuit reads another can be told.
+#[derive(Clone, Debug)]
 pub(crate) enum AnyClock {
-    Other(Box<dyn Clock>),
+    Other(Arc<dyn Clock>),
     System(SystemClock),
+}
+
+impl<C: Clock + 'static> From<C> for AnyClock {
+    fn from(clock: C) -> Self {
+        Self::Other(Arc::new(clock))
+    }
 }
 
 impl AnyClock {

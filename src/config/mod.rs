@@ -94,6 +94,22 @@ impl Config {
         }
     }
 
+    /// The longest stretch of time that a rule looks back on.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn looks_back(&self) -> Duration {
+        let windows = [
+            self.failure_rate.map(|rate| rate.window),
+            self.burst.map(|rate| rate.window),
+            self.slow_calls.map(|slow| slow.window),
+        ];
+        let lengths = windows.into_iter().flatten().map(|window| match window {
+            Window::Count { .. } => Duration::ZERO,
+            Window::Time { length, .. } => length,
+        });
+        let period = self.failure_count.map(|count| count.period);
+        lengths.chain(period).max().unwrap_or_default()
+    }
+
     /// Returns [`Config::new`] with no rule that trips: a base to switch on single rules, or for a rule of your own.
     pub const fn without_rules() -> Self {
         Self { evidence: None, failure_rate: None, ..Self::new() }

@@ -15,8 +15,11 @@ use crate::{
 pub struct Stamp {
     pub(crate) epoch: Epoch,
     pub(crate) kind: Kind,
-    /// When it began, if [`Stamp::started`] says so.
+    /// When it began, if it is timed. Once it has stopped, how long after the clock's origin it would have ended, had it begun
+    /// there.
     pub(super) started: Instant,
+    /// Whether its time is over although the call goes on.
+    pub(super) stopped: bool,
     /// The number of its lease, if it is a probe or a call of a recovery.
     pub(super) lease: u64,
 }
@@ -37,12 +40,12 @@ impl Stamp {
     /// Of a call that is not timed.
     #[inline]
     pub(crate) fn untimed(epoch: Epoch, kind: Kind) -> Self {
-        Self { epoch, kind, started: Instant::ZERO, lease: 0 }
+        Self { epoch, kind, started: Instant::ZERO, stopped: false, lease: 0 }
     }
 
     /// Of a call that begins now.
     pub(crate) fn timed(epoch: Epoch, kind: Kind, now: Instant) -> Self {
-        Self { epoch, kind, started: now, lease: 0 }
+        Self { epoch, kind, started: now, stopped: false, lease: 0 }
     }
 
     /// A second one of the same call, which only one of them may end.
@@ -64,11 +67,41 @@ impl Stamp {
         }
     }
 
-    /// When it began, if it is timed.
-    pub(crate) fn started(&self) -> Option<Instant> {
+    /// Reports whether a slot is lent to it.
+    #[cfg(feature = "http")]
+    pub(crate) fn has_lease(&self) -> bool {
         match self.kind {
-            Kind::Counted | Kind::Uncounted => None,
-            Kind::Probe | Kind::Recovering | Kind::Sample | Kind::Shadow | Kind::Timed => Some(self.started),
+            Kind::Probe | Kind::Recovering => true,
+            Kind::Counted | Kind::Sample | Kind::Shadow | Kind::Timed | Kind::Uncounted => false,
+        }
+    }
+
+    /// Reports whether it is timed.
+    pub(crate) fn is_timed(&self) -> bool {
+        match self.kind {
+            Kind::Counted | Kind::Uncounted => false,
+            Kind::Probe | Kind::Recovering | Kind::Sample | Kind::Shadow | Kind::Timed => true,
+        }
+    }
+
+    /// How long it has taken, if it is timed.
+    pub(crate) fn took(&self, now: Instant) -> Option<Duration> {
+        let end = if self.stopped { self.started } else { now };
+        let began = if self.stopped { Instant::ZERO } else { self.started };
+        self.is_timed().then(|| end.since(began))
+    }
+
+    /// Begins its time anew.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        self.started = now;
+        self.stopped = false;
+    }
+
+    /// Ends its time: the answer is there, and what follows is no part of it.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        if let Some(took) = self.took(now) {
+            self.started = Instant::ZERO.after(took);
+            self.stopped = true;
         }
     }
 }
@@ -127,7 +160,7 @@ pub(crate) struct Finished {
 impl Finished {
     /// A call that was dropped is a failure if it had run for long enough.
     pub(crate) fn new(config: &Config, stamp: &Stamp, ended: Ended, now: Instant) -> Self {
-        let took = stamp.started().map(|started| now.since(started));
+        let took = stamp.took(now);
         let abandoned = || {
             let age = config.abandoned_after()?;
             took.is_some_and(|took| took >= age).then(Outcome::failure)

@@ -6,6 +6,8 @@
 #[cfg(feature = "tracing")]
 mod tracing;
 
+use std::fmt;
+
 use crate::machine::Event;
 
 /// Is told what happens to a circuit.
@@ -37,9 +39,12 @@ impl<F: Fn(&Event) + Send + Sync> Observer for F {
     }
 }
 
+/// What a circuit is for, if it is one of many with the same name.
+pub(crate) type Key = dyn fmt::Debug + Send + Sync;
+
 /// Writes an event to the log, if there is one.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is none"))]
-pub(crate) fn log(event: &Event) {
+pub(crate) fn log(event: &Event, key: Option<&Key>) {
     #[cfg(feature = "tracing")]
-    tracing::log(event);
+    tracing::log(event, key);
 }

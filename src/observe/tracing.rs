@@ -1,7 +1,8 @@
 //! A log line for each transition, with the reason and its numbers.
 
-use tracing::{info, warn};
+use tracing::{field, info, warn};
 
+use super::Key;
 use crate::{
     machine::{Event, Transition},
     state::State,
@@ -11,18 +12,23 @@ use crate::{
 const TARGET: &str = "tower_breaker";
 
 /// Writes to the target `tower_breaker`: a trip is a warning, all else is information.
-pub(super) fn log(event: &Event) {
+pub(super) fn log(event: &Event, key: Option<&Key>) {
     match event {
         Event::ModeChanged { circuit, from, to } => info!(
             target: TARGET,
-            { circuit.name = &**circuit, circuit.mode.from = from.as_str(), circuit.mode.to = to.as_str() },
+            {
+                circuit.name = &**circuit,
+                circuit.key = key.map(field::debug),
+                circuit.mode.from = from.as_str(),
+                circuit.mode.to = to.as_str()
+            },
             "the mode has been changed"
         ),
-        Event::Transition(transition) => transitioned(transition),
+        Event::Transition(transition) => transitioned(transition, key),
     }
 }
 
-fn transitioned(transition: &Transition) {
+fn transitioned(transition: &Transition, key: Option<&Key>) {
     let Transition { circuit, from, to, reason, epoch, at: _, retry_after } = transition;
     macro_rules! log {
         ($level:ident, $text:literal) => {
@@ -30,6 +36,7 @@ fn transitioned(transition: &Transition) {
                 target: TARGET,
                 {
                     circuit.name = &**circuit,
+                    circuit.key = key.map(field::debug),
                     circuit.from = from.as_str(),
                     circuit.to = to.as_str(),
                     circuit.reason = reason.as_str(),

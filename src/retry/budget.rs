@@ -115,7 +115,7 @@ impl Builder {
 
     /// Sets the clock. Default: [`SystemClock`], which follows `tokio::time::pause` in tests.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
-        Self { clock: Some(AnyClock::Other(Box::new(clock))), ..self }
+        Self { clock: Some(AnyClock::from(clock)), ..self }
     }
 
     /// Makes the budget.

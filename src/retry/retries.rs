@@ -229,7 +229,7 @@ impl Builder {
     /// `tokio::time::pause` in tests.
     pub fn clock(self, clock: impl Clock + Clone + 'static) -> Self {
         let budget = self.budget.or_else(|| Budget::builder().clock(clock.clone()).build().ok());
-        Self { budget, clock: Some(AnyClock::Other(Box::new(clock))), ..self }
+        Self { budget, clock: Some(AnyClock::from(clock)), ..self }
     }
 
     /// Sets the seed of the waits, so that a test sees the same each time. Default: random.

@@ -46,12 +46,12 @@ impl<F, J, A> ResponseFuture<F, J, A> {
     }
 }
 
-impl<F, J, Res, Err> Future for ResponseFuture<F, J, Result<Res, J::Error>>
+impl<F, J, Res, Err> Future for ResponseFuture<F, J, Result<J::Response, J::Error>>
 where
     F: Future<Output = Result<Res, Err>>,
     J: Judge<Res, Err>,
 {
-    type Output = Result<Res, J::Error>;
+    type Output = Result<J::Response, J::Error>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -62,12 +62,8 @@ where
             }
         };
         match ready!(permit.guard(|| call.poll(cx))) {
-            Ok(response) => {
-                let outcome = permit.guard(|| judge.classify(Ok(&response)));
-                // Settled here, not when the future is dropped: a caller may keep it.
-                permit.record_answer(outcome);
-                Poll::Ready(Ok(response))
-            }
+            // Settled here, not when the future is dropped: a caller may keep it.
+            Ok(response) => Poll::Ready(Ok(judge.answered(permit, response))),
             Err(error) => Poll::Ready(Err(failed(permit, judge, error))),
         }
     }
@@ -77,7 +73,7 @@ where
 /// others.
 #[inline(never)]
 fn failed<J: Judge<Res, Err>, Res, Err>(permit: &mut Permit, judge: &J, error: Err) -> J::Error {
-    let outcome = permit.guard(|| judge.classify(Err(&error)));
+    let outcome = permit.guard(|| judge.classify_error(&error));
     permit.record_unanswered(outcome);
     judge.map_err(error)
 }

@@ -46,20 +46,52 @@
 //! A handle that was ready and whose call is then rejected keeps the readiness of the inner service for its next call, and
 //! with it what that reserves (a place in a concurrency limit). Call again or drop the handle; `oneshot` and axum do.
 
+mod backpressure;
+#[cfg(feature = "http")]
+mod body;
+#[cfg(feature = "http")]
+mod end_of_body;
 mod future;
+#[cfg(feature = "keyed")]
+mod key;
+#[cfg(all(feature = "http", feature = "keyed"))]
+mod key_http;
+#[cfg(feature = "keyed")]
+mod keyed;
 mod layer;
+#[cfg(feature = "balance")]
+mod load;
+#[cfg(feature = "reqwest")]
+mod over_reqwest;
 mod policy;
+#[cfg(feature = "http")]
+mod presets;
 mod reject;
 #[cfg(feature = "http")]
 mod reply_503;
+#[cfg(feature = "grpc")]
+mod reply_grpc;
 
-#[cfg(feature = "http")]
-pub use self::reply_503::Reply503;
+#[cfg(all(feature = "http", feature = "keyed"))]
+pub use self::key_http::{ByHeader, ByHost, by_header, by_host};
+#[cfg(feature = "grpc")]
+pub use self::reply_grpc::ReplyGrpc;
 pub use self::{
+    backpressure::{Backpressure, BackpressureLayer},
     future::ResponseFuture,
     layer::CircuitBreakerLayer,
-    policy::{Boxed, Judge, Judged, MapErr, Policy, Single, Unchanged},
+    policy::{AtHead, Boxed, Judge, Judged, MapErr, Over, Policy, Single, Unchanged},
     reject::{Fail, FailWith, Reject, ReplyWith},
+};
+#[cfg(feature = "http")]
+pub use self::{body::ResponseBody, end_of_body::EndOfBody, reply_503::Reply503};
+
+#[cfg(feature = "balance")]
+pub use self::load::BreakerLoad;
+#[cfg(feature = "keyed")]
+pub use self::{
+    key::{DrawKey, KeyFn, KeyRefFn, key_fn, key_ref_fn},
+    keyed::{Keyed, KeyedCircuitBreaker, KeyedCircuitBreakerLayer},
 };
 
 use std::{
@@ -119,7 +151,7 @@ impl<S, P> CircuitBreaker<S, P> {
     }
 }
 
-impl<S, C, R> CircuitBreaker<S, Single<C, R>> {
+impl<S, C, R, W> CircuitBreaker<S, Single<C, R, W>> {
     /// Returns the circuit.
     #[must_use]
     pub fn circuit(&self) -> &Circuit {
@@ -218,10 +250,18 @@ impl<S, P> CircuitBreaker<S, P> {
         S: Service<Req>,
         P: Policy<Req, S::Response, S::Error>,
     {
+        self.failed_unready(self.policy.circuit().try_acquire().ok(), error)
+    }
+
+    fn failed_unready<Req>(&self, permit: Option<Permit>, error: S::Error) -> ErrorOf<S, P, Req>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
         let judge = self.policy.judge();
         // No permit, no record: the circuit listens to nobody now.
-        if let Ok(mut permit) = self.policy.circuit().try_acquire() {
-            permit.record_unanswered(judge.classify(Err(&error)));
+        if let Some(mut permit) = permit {
+            permit.record_unanswered(judge.classify_error(&error));
         }
         judge.map_err(error)
     }
@@ -294,11 +334,10 @@ impl<S, P> CircuitBreaker<S, P> {
     }
 }
 
-type FutureOf<S, P, Req> = ResponseFuture<
-    <S as Service<Req>>::Future,
-    JudgeOf<S, P, Req>,
-    Result<<S as Service<Req>>::Response, ErrorOf<S, P, Req>>,
->;
+type FutureOf<S, P, Req> =
+    ResponseFuture<<S as Service<Req>>::Future, JudgeOf<S, P, Req>, Result<AnswerOf<S, P, Req>, ErrorOf<S, P, Req>>>;
+type AnswerOf<S, P, Req> =
+    <JudgeOf<S, P, Req> as Judge<<S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Response;
 type ErrorOf<S, P, Req> =
     <JudgeOf<S, P, Req> as Judge<<S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Error;
 type JudgeOf<S, P, Req> = <P as Policy<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Judge;
@@ -308,7 +347,7 @@ where
     S: Service<Req>,
     P: Policy<Req, S::Response, S::Error>,
 {
-    type Response = S::Response;
+    type Response = AnswerOf<S, P, Req>;
     type Error = ErrorOf<S, P, Req>;
     type Future = FutureOf<S, P, Req>;
 

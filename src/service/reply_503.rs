@@ -12,6 +12,8 @@ use crate::rejected::Rejected;
 
 /// A rejection is a response `503 Service Unavailable` with `Retry-After` and an empty body; inner errors stay as they
 /// are, so axum needs no `HandleErrorLayer`.
+///
+/// The [`Rejected`] is an extension of the response: a circuit further out ignores it, where it would count a `503`.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Reply503;
@@ -27,6 +29,7 @@ impl<Req, B: Default, Err> Reject<Req, Response<B>, Err> for Reply503 {
         if let Some(wait) = rejected.retry_after() {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
+        response.extensions_mut().insert(rejected);
         Ok(response)
     }
 }

@@ -215,7 +215,7 @@ async fn a_timeout_outside_the_breaker_alone_is_neutral() {
     assert!(hits.count() <= 6);
 }
 
-/// Peers: m05. In this version the head decides; a body that breaks off later is a success.
+/// Peers: m05. Unless it is told otherwise.
 #[tokio::test]
 async fn the_head_decides_over_a_body_that_breaks_off() {
     let (circuit, _clock) = manual(THREE);
@@ -227,7 +227,7 @@ async fn the_head_decides_over_a_body_that_breaks_off() {
     assert_eq!(circuit.snapshot().ledger.failed, 0);
 }
 
-/// Peers: m05. Until bodies are watched, this is how a broken one counts.
+/// Peers: m05. For any service, also one that is not of HTTP.
 #[tokio::test]
 async fn a_body_that_is_collected_below_the_breaker_counts() {
     let (circuit, _clock) = manual(THREE);

@@ -14,7 +14,11 @@ mod types;
 mod types_http;
 
 #[cfg(feature = "test-util")]
+mod backpressure;
+#[cfg(feature = "test-util")]
 mod events;
+#[cfg(feature = "test-util")]
+mod group;
 #[cfg(feature = "test-util")]
 mod modes;
 #[cfg(feature = "test-util")]
@@ -26,6 +30,12 @@ mod threads;
 #[cfg(feature = "test-util")]
 mod waiting;
 
+#[cfg(all(feature = "balance", feature = "http", feature = "test-util"))]
+mod balance;
+#[cfg(all(feature = "http", feature = "test-util"))]
+mod body;
+#[cfg(all(feature = "http", feature = "test-util"))]
+mod body_net;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod client;
 #[cfg(all(feature = "http", feature = "test-util"))]

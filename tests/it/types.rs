@@ -66,10 +66,16 @@ fn public_types_are_send_sync_unpin_and_debug() {
 #[test]
 fn public_types_for_http_are_send_sync_unpin_and_debug() {
     use tower_breaker::{
-        classify::{HttpClassifier, HttpFn, Seen},
-        service::Reply503,
+        classify::{AtEnd, HttpClassifier, HttpFn, Seen},
+        service::{EndOfBody, Reply503, ResponseBody},
     };
-    plain::<(HttpClassifier, HttpFn<fn()>, Reply503)>();
+    plain::<(HttpClassifier, HttpFn<fn()>, Reply503, EndOfBody)>();
+    send::<AtEnd>();
+    sync::<AtEnd>();
+    debug::<(AtEnd, ResponseBody<()>)>();
+    send::<ResponseBody<std::cell::Cell<()>>>();
+    sync::<ResponseBody<()>>();
+    unpin::<ResponseBody<()>>();
     // Neither `Send` nor `Sync`, as the errors that it shows: it is looked at where it is made.
     unpin::<Seen<'_>>();
     debug::<Seen<'_>>();
@@ -102,7 +108,7 @@ fn traits_that_users_implement_are_object_safe() {
     takes::<dyn Rule>();
     takes::<dyn Classifier<(), BoxError>>();
     takes::<dyn MapErr<BoxError, Error = BoxError>>();
-    takes::<dyn Judge<(), BoxError, Error = BoxError>>();
+    takes::<dyn Judge<(), BoxError, Response = (), Error = BoxError>>();
     takes::<dyn Policy<(), (), BoxError, Judge = Judged<ErrorsAsFailures, Unchanged>>>();
     takes::<dyn Reject<(), (), BoxError, Errors = Unchanged>>();
 }

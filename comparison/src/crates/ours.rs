@@ -1,18 +1,20 @@
 //! tower-breaker.
 
-use axum::Router;
+use axum::{Router, body::Body, http::Response};
 use std::time::Duration;
 use tower::{ServiceBuilder, service_fn};
 use tower_breaker::{
     Circuit, CircuitBreakerLayer, Config, Rejected,
     config::{CancelledAfter, Consecutive, FailureRate, HalfOpen, Probing, Recovery, Window},
+    service::ResponseBody,
 };
 
 use super::refused;
 use crate::breaker::{Breaker, Rule, Settings, Unbuilt, run};
 
 pub(crate) const CONFIGURATION: &str = "`Config::without_rules().consecutive_failures(Consecutive::new(5)).probing(Probing::fixed(open))\
-.half_open(HalfOpen::new().probe_timeout(4 × open)).recovery(Recovery::Probes)`; `CircuitBreakerLayer::new(circuit)`. \
+.half_open(HalfOpen::new().probe_timeout(4 × open)).recovery(Recovery::Probes)`; `CircuitBreakerLayer::new(circuit)\
+.until_end_of_body()`. \
 Windows: `failure_rate(FailureRate::new(0.5).minimum_calls(100).window(Window::count(100)))`, `failure_rate(FailureRate::new(0.5)\
 .window(Window::time(60 s)))`. Who hung up: `cancelled_after(CancelledAfter::After(300 ms))`";
 
@@ -40,7 +42,10 @@ fn lease(open: Duration) -> Duration {
 }
 
 pub(super) fn build(settings: Settings) -> Result<Breaker, Unbuilt> {
-    let service = ServiceBuilder::new().layer(CircuitBreakerLayer::new(circuit(settings)?)).service(service_fn(run));
+    let service = ServiceBuilder::new()
+        .map_response(|response: Response<ResponseBody<Body>>| response.map(Body::new))
+        .layer(CircuitBreakerLayer::new(circuit(settings)?).until_end_of_body())
+        .service(service_fn(run));
     Ok(Breaker::of_service(service, |error| Rejected::find(&**error).is_some()))
 }
 

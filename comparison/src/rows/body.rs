@@ -15,9 +15,9 @@ const CALLS: usize = 100;
 pub(super) const DIES: Row = Row {
     name: "200 is not the end: the body dies",
     note: "A server sends `200`, a tenth of the body, and ends the connection, 100 times. How many calls still reach it? None of \
-the four others claims to see bodies, and failsafe and recloser know nothing of HTTP; ours has it as a plan.",
+the four others claims to see bodies, and failsafe and recloser know nothing of HTTP; ours does where it is told to.",
     alone: false,
-    known_gap: Some("the outcome is taken at the response head; bodies are not seen yet"),
+    known_gap: None,
     ask: |of| Box::pin(calls_that_reach(of, Behaviour::BodyDies)),
 };
 

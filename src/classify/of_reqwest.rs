@@ -1,0 +1,40 @@
+//! What the responses and errors of reqwest mean.
+
+use std::{any::Any, error::Error};
+
+use http::StatusCode;
+
+use super::{Classifier, HttpClassifier, chain, http::is_rejection};
+use crate::outcome::Outcome;
+
+/// With the feature `reqwest`: its responses as those of HTTP.
+///
+/// Its errors, boxed or not, are failures (timeouts, refused connections, broken bodies), but
+///
+/// - a request that could not be built, and a redirect that was not followed, are ignored: nothing was asked of the
+///   dependency, or it has answered;
+/// - an error of `Response::error_for_status` is judged by its status. `Retry-After` is lost in it.
+impl<E: 'static> Classifier<reqwest::Response, E> for HttpClassifier {
+    fn classify(&self, result: Result<&reqwest::Response, &E>) -> Outcome {
+        match result {
+            Ok(response) if is_rejection(response.extensions()) => Outcome::Ignored,
+            Ok(response) => self.classify_head(response.status(), response.headers()),
+            Err(error) => self.classify_error(error),
+        }
+    }
+}
+
+/// The error as one whose sources can be walked.
+pub(super) fn as_dyn(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    error.downcast_ref::<reqwest::Error>().map(|error| error as &(dyn Error + 'static))
+}
+
+/// Whether an error says nothing about the dependency.
+pub(super) fn is_local(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<reqwest::Error>().is_some_and(|error| error.is_builder() || error.is_redirect())
+}
+
+/// The status of a response that was made an error.
+pub(super) fn status(error: &dyn Any) -> Option<StatusCode> {
+    chain::find::<reqwest::Error>(error)?.status()
+}

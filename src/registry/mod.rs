@@ -1,0 +1,318 @@
+//! Many circuits, each found by its key or its name.
+//!
+//! ```
+//! use tower_breaker::{Config, Outcome, Registry, config::Consecutive};
+//!
+//! let tenants = Registry::by_key("tenants")
+//!     .config(Config::new().consecutive_failures(Consecutive::new(3)))
+//!     .build()?;
+//! let of = |tenant: &str| tenants.circuit(tenant);
+//!
+//! for _ in 0..3 {
+//!     of("acme").try_acquire()?.record(Outcome::failure());
+//! }
+//! assert!(of("acme").try_acquire().is_err());
+//! assert!(of("umbrella").try_acquire().is_ok());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A registry *by key* makes circuits as keys come in, bounded in number, and they all bear its name; metrics and errors have
+//! one name then, whatever the keys are, and log lines have the key beside it. A registry *by name* holds the circuits of a
+//! program, each with its own name, and forgets none:
+//!
+//! ```
+//! use tower_breaker::{Circuit, Mode, Registry};
+//!
+//! let circuits = Registry::by_name().build()?;
+//! circuits.insert("payments".to_owned(), Circuit::builder("payments").mode(Mode::MetricsOnly).build()?);
+//! let search = circuits.circuit("search"); // made on demand, with the common settings
+//!
+//! for (name, circuit) in circuits.circuits() {
+//!     println!("{name}: {}", circuit.explain());
+//! }
+//! # assert_eq!((search.name(), circuits.len()), ("search", 2));
+//! # Ok::<(), tower_breaker::ConfigError>(())
+//! ```
+//!
+//! With tower, see [`KeyedCircuitBreakerLayer`](crate::KeyedCircuitBreakerLayer).
+//!
+//! # What is forgotten
+//!
+//! Keys may be chosen by an attacker: a new `Host` in each request. So a registry by key is bounded, and there is no
+//! background task: each new key looks at a few of the circuits that are there. A circuit is forgotten
+//!
+//! - when nobody has asked for it in [`RegistryBuilder::forget_after`] (counted from when that was first seen, so it may take
+//!   twice as long), or, if a call has failed, in the longest time that one
+//!   of its rules looks back on; or
+//! - when the room is needed and it was asked for once only, by a call that was not bad.
+//!
+//! Never forgotten is a circuit that somebody holds (a call under way, a [`Circuit`] in your hands, a task that waits), one
+//! that is open and whose next probe is not due, one whose mode is not [`Mode::Auto`](crate::Mode::Auto), and one that was
+//! [inserted](Registry::insert). Settings that were changed by [`Circuit::reconfigure`] are forgotten with the circuit; give
+//! them by [`RegistryBuilder::each`].
+//!
+//! When there is no room and nothing may be forgotten, calls with new keys go to one [circuit](Registry::overflow) that
+//! counts them and rejects none: strangers share it, and one of them must not shut the door on the others. Those whose
+//! circuits are there notice nothing. Capacity times the size of a circuit, about a kilobyte, is all the memory there is,
+//! but for some circuits that are forgotten and that another thread may still be looking at, at most an eighth and 256 more.
+
+mod books;
+mod builder;
+mod entry;
+mod live;
+
+use std::{borrow::Borrow, fmt, hash::Hash, time::Duration};
+
+pub use self::builder::{Key, RegistryBuilder};
+use self::{
+    books::Books,
+    builder::Recipe,
+    entry::Entry,
+    live::{Live, Pin},
+};
+use crate::{
+    circuit::{Circuit, Permit},
+    rejected::Rejected,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+/// Many circuits, each found by its key or its name. Clones are the same registry. See the [module docs](self) for an example.
+///
+/// To look up a circuit that is there takes no lock and allocates nothing; threads that look up the same key share nothing
+/// that is written. Only [`Hash`] and [`Eq`] of a key may run under the lock of the others.
+pub struct Registry<K = String>(Arc<Shared<K>>);
+
+struct Shared<K> {
+    live: Live<K>,
+    /// invariant: whoever writes to `live` holds this lock, and has a [`Pin`] that it took before and gives back afterwards.
+    /// Lock order: the books, then one circuit.
+    books: Mutex<Books<K>>,
+    recipe: Recipe<K>,
+    capacity: usize,
+    forget_after: Option<Duration>,
+    overflow: Circuit,
+    /// How many circuits there are, those included that are forgotten but not dropped yet: owners, this one not counted.
+    alive: Arc<()>,
+}
+
+impl Registry<String> {
+    /// Begins a registry of circuits that all bear this name, made as keys come in. For keys that are not text, see
+    /// [`RegistryBuilder::new`].
+    pub fn by_key(name: impl Into<Arc<str>>) -> RegistryBuilder<String> {
+        RegistryBuilder::new(name)
+    }
+
+    /// Begins a registry of circuits that bear their own names. It makes them on demand, keeps those that are
+    /// [inserted](Registry::insert), and forgets none.
+    pub fn by_name() -> RegistryBuilder<String> {
+        RegistryBuilder::by_name()
+    }
+}
+
+impl<K: Key> Registry<K> {
+    fn new(recipe: Recipe<K>, capacity: usize, forget_after: Option<Duration>, overflow: Circuit) -> Self {
+        let (live, books, alive) = (Live::new(), Mutex::new(Books::default()), Arc::new(()));
+        Self(Arc::new(Shared { live, books, recipe, capacity, forget_after, overflow, alive }))
+    }
+
+    /// Returns the name of the registry: that of its circuits, if it is one by key.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.recipe.name
+    }
+
+    /// Returns the circuit of a key. It is made if it is not there; where there is no room, it is [`Registry::overflow`].
+    ///
+    /// A circuit that somebody holds is not forgotten, so do not keep more of them than you need.
+    pub fn circuit<Q>(&self, key: &Q) -> Circuit
+    where
+        K: Borrow<Q>,
+        Q: ToOwned<Owned = K> + Hash + Eq + ?Sized,
+    {
+        self.find(key).unwrap_or_else(|| self.make(key))
+    }
+
+    /// Returns the circuit of a key, if it is there.
+    #[must_use]
+    pub fn find<Q>(&self, key: &Q) -> Option<Circuit>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let pin = self.0.live.pin_to_read();
+        self.0.live.get(key, &pin).and_then(|entry| entry.hold())
+    }
+
+    /// Puts a circuit of your own in the place of a key, and returns the one that was there. It is kept until it is
+    /// [removed](Registry::remove), whether or not there is room.
+    ///
+    /// Calls that are under way in the one that was there end there.
+    pub fn insert(&self, key: K, circuit: Circuit) -> Option<Circuit> {
+        self.replace(Entry::new(Arc::new(key), circuit, &self.0.alive))
+    }
+
+    /// Takes the circuit of a key out and returns it. The next call with this key makes another.
+    pub fn remove<Q>(&self, key: &Q) -> Option<Circuit>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let pin = self.0.live.pin();
+        let mut books = self.0.books.lock();
+        self.0.expel(key, &mut books, &pin)
+    }
+
+    fn replace(&self, entry: Entry<K>) -> Option<Circuit> {
+        let pin = self.0.live.pin();
+        let mut books = self.0.books.lock();
+        let old = self.0.expel(&*entry.key, &mut books, &pin);
+        self.0.live.insert(Arc::new(entry), &pin);
+        old
+    }
+
+    /// Returns all circuits with their keys, in no order. They are held, so let go of them again.
+    #[must_use]
+    pub fn circuits(&self) -> Vec<(Arc<K>, Circuit)> {
+        let pin = self.0.live.pin_to_read();
+        self.0.live.iter(&pin).map(|entry| (Arc::clone(&entry.key), entry.circuit.clone())).collect()
+    }
+
+    /// Returns how many circuits there are, that of the overflow not counted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.live.len()
+    }
+
+    /// Reports whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the circuit of the calls whose keys find no room. It counts and rejects none, until you
+    /// [let it](Circuit::auto).
+    #[must_use]
+    pub fn overflow(&self) -> &Circuit {
+        &self.0.overflow
+    }
+
+    /// Answers a call all of whose steps are [guarded](Permit::guard).
+    #[inline]
+    pub(crate) fn admit<Q>(&self, key: &Q) -> Result<Permit, Rejected>
+    where
+        K: Borrow<Q>,
+        Q: ToOwned<Owned = K> + Hash + Eq + ?Sized,
+    {
+        let found = {
+            let pin = self.0.live.pin_to_read();
+            self.0.live.get(key, &pin).and_then(|entry| entry.admit())
+        };
+        found.unwrap_or_else(|| self.make(key).admit_guarded())
+    }
+
+    /// Makes the circuit of a key that is not there, unless another thread does.
+    #[cold]
+    #[inline(never)]
+    fn make<Q>(&self, key: &Q) -> Circuit
+    where
+        K: Borrow<Q>,
+        Q: ToOwned<Owned = K> + Hash + Eq + ?Sized,
+    {
+        // Looked at twice, since circuits are made outside the lock, and not where there is no room.
+        let found = self.0.change(|books, pin, now| self.0.find_or_room(key, books, pin, now));
+        match found {
+            Place::Found(circuit) => circuit,
+            Place::Full => self.0.overflow.clone(),
+            Place::Room => {
+                let key = Arc::new(key.to_owned());
+                let circuit = self.0.recipe.make(&key);
+                let entry = Arc::new(Entry::new(key, circuit, &self.0.alive));
+                self.0.change(|books, pin, now| self.0.enter(&entry, books, pin, now))
+            }
+        }
+    }
+}
+
+/// What a key finds that had no circuit a moment ago.
+enum Place {
+    Found(Circuit),
+    Full,
+    Room,
+}
+
+impl<K: Key> Shared<K> {
+    fn change<T>(&self, change: impl FnOnce(&mut Books<K>, &Pin<'_>, Instant) -> T) -> T {
+        let now = self.recipe.clock.now();
+        let pin = self.live.pin();
+        // Unlocked before the pin is given back, whereupon circuits are dropped.
+        change(&mut self.books.lock(), &pin, now)
+    }
+
+    fn find_or_room<Q>(&self, key: &Q, books: &mut Books<K>, pin: &Pin<'_>, now: Instant) -> Place
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        // Whoever is here cannot go while the lock is held.
+        if let Some(circuit) = self.live.get(key, pin).and_then(|entry| entry.hold()) {
+            return Place::Found(circuit);
+        }
+        if self.has_room(books, pin, now) { Place::Room } else { Place::Full }
+    }
+
+    /// Enters a circuit, unless its key has one by now.
+    fn enter(&self, entry: &Arc<Entry<K>>, books: &mut Books<K>, pin: &Pin<'_>, now: Instant) -> Circuit {
+        match self.find_or_room(&*entry.key, books, pin, now) {
+            Place::Found(circuit) => circuit,
+            Place::Full => self.overflow.clone(),
+            Place::Room => {
+                self.live.insert(Arc::clone(entry), pin);
+                if self.forget_after.is_some() {
+                    books.enter(Arc::clone(entry), now);
+                }
+                entry.circuit.clone()
+            }
+        }
+    }
+
+    /// Reports whether there is room for one more, and makes some if there is not.
+    fn has_room(&self, books: &mut Books<K>, pin: &Pin<'_>, now: Instant) -> bool {
+        let Some(idle) = self.forget_after else { return self.live.len() < self.capacity };
+        books.tidy(&self.live, pin, idle, now);
+        // What is forgotten is dropped when no thread looks at it any more, and a thread may be kept from going on.
+        let lingering = Arc::strong_count(&self.alive).saturating_sub(self.live.len() + 1);
+        if lingering > self.capacity / 8 + LINGERING {
+            Live::<K>::drop_removed(pin);
+            return false;
+        }
+        self.live.len() < self.capacity || books.make_room(&self.live, pin, idle, now)
+    }
+
+    fn expel<Q>(&self, key: &Q, books: &mut Books<K>, pin: &Pin<'_>) -> Option<Circuit>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let entry = self.live.get(key, pin)?;
+        entry.expel();
+        books.strike(entry);
+        self.live.remove(entry, pin);
+        Some(entry.circuit.clone())
+    }
+}
+
+/// How many circuits may be forgotten and not yet dropped: the map drops 32 at a time for each thread.
+const LINGERING: usize = 256;
+
+impl<K> Clone for Registry<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K> fmt::Debug for Registry<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("recipe", &self.0.recipe).field("live", &self.0.live).finish_non_exhaustive()
+    }
+}
