@@ -37,7 +37,7 @@ async fn the_right_order_opens_soon_and_spares_the_back_end_and_the_users() {
 async fn a_retry_that_repeats_rejections_takes_the_quick_answer_away() {
     let right = in_order(A, Outage::Fails).await;
     let wrong = in_order(orders::REPEATS_REJECTIONS, Outage::Fails).await;
-    assert_eq!(right.median, Duration::ZERO);
+    assert!(right.median.is_zero() && right.rejected > 1_000, "most are told at once: {right:?}");
     assert!(wrong.median >= Duration::from_millis(300), "{wrong:?}");
     assert!(wrong.back_end <= right.back_end * 2, "{wrong:?}");
 }
