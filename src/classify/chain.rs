@@ -2,9 +2,9 @@
 
 use std::{any::Any, error::Error};
 
-use tower::{BoxError, load_shed::error::Overloaded};
+use tower::{BoxError, load_shed};
 
-use crate::{outcome::Outcome, rejected::Rejected};
+use crate::{outcome::Outcome, overloaded::Overloaded, rejected::Rejected};
 
 /// What an error means that nothing more is known of: a failure, unless it is of our own making.
 pub(super) fn classify<E: 'static>(error: &E) -> Outcome {
@@ -43,7 +43,10 @@ pub(crate) fn is_local<E: 'static>(error: &E) -> bool {
     let any: &dyn Any = error;
     any.is::<Rejected>()
         || any.is::<Overloaded>()
-        || any_in_chain(error, |error| error.is::<Rejected>() || error.is::<Overloaded>())
+        || any.is::<load_shed::error::Overloaded>()
+        || any_in_chain(error, |error| {
+            error.is::<Rejected>() || error.is::<Overloaded>() || error.is::<load_shed::error::Overloaded>()
+        })
 }
 
 /// Whether it is so for a boxed error, or for one in its chain of sources.
