@@ -31,6 +31,13 @@ pub mod design {}
 #[doc = include_str!("../docs/retry.md")]
 pub mod retry {}
 
+#[cfg_attr(feature = "http", doc = include_str!("../docs/bulkhead.md"))]
+#[cfg_attr(
+    not(feature = "http"),
+    doc = "Bulkheads and timeouts: `docs/bulkhead.md`, whose code needs the feature `http`."
+)]
+pub mod bulkhead {}
+
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 

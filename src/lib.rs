@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod bulkhead;
 pub mod circuit;
 pub mod classify;
 pub mod clock;
@@ -13,8 +14,11 @@ pub mod registry;
 #[cfg(feature = "retry")]
 pub mod retry;
 pub mod service;
+pub mod timeout;
 
+mod once_ready;
 mod outcome;
+mod overloaded;
 mod rejected;
 mod rng;
 mod state;
@@ -27,6 +31,7 @@ pub use self::{
     circuit::{CallError, Circuit, Permit},
     config::{Config, ConfigError},
     outcome::{Failure, InvalidWeight, Outcome, Weight},
+    overloaded::Overloaded,
     rejected::Rejected,
     service::{BoxError, CircuitBreaker, CircuitBreakerLayer},
     state::{Mode, State},

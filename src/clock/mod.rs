@@ -17,6 +17,7 @@ pub(crate) use self::coarse::{COARSENESS, CoarseClock};
 #[cfg(feature = "test-util")]
 pub use self::manual::ManualClock;
 use self::tokio::is_paused;
+pub(crate) use self::tokio::tokio_now;
 pub use self::{system::SystemClock, tokio::TokioClock};
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};

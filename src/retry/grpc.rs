@@ -10,7 +10,7 @@ use crate::{
     clock::Sleep,
     retry::{
         Cause, Replay, Retries,
-        http::{cause_of, copy, number, was_never_sent},
+        http::{cause_of, copy, left, number, was_never_sent},
     },
 };
 
@@ -18,7 +18,7 @@ use crate::{
 ///
 /// | result | is tried again |
 /// |---|---|
-/// | `Rejected`, tower's `Overloaded` | never: it was our own doing |
+/// | `Rejected`, `Overloaded`, ours or tower's | never: it was our own doing |
 /// | a connection that was refused: never sent | yes |
 /// | `grpc-status` `UNAVAILABLE` in the head; HTTP 429, 502, 503, 504 | yes |
 /// | any other error: a timeout, a reset | if all methods are said to be [idempotent](Self::idempotent) |
@@ -99,7 +99,7 @@ impl<B: Replay, R, E: 'static> Policy<Request<B>, Response<R>, E> for GrpcRetry 
         if !request.body().is_whole() {
             return None;
         }
-        let wait = self.retries.again(cause, after)?;
+        let wait = self.retries.again_within(cause, after, left(request))?;
         number(request, HeaderName::from_static("grpc-previous-rpc-attempts"), &self.retries);
         Some(self.retries.sleep(wait))
     }
