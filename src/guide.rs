@@ -24,6 +24,9 @@ pub mod balancers {}
 #[doc = include_str!("../docs/keys.md")]
 pub mod keys {}
 
+#[doc = include_str!("../docs/ordering.md")]
+pub mod ordering {}
+
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
 

@@ -14,6 +14,8 @@ pub mod registry;
 #[cfg(feature = "retry")]
 pub mod retry;
 pub mod service;
+#[cfg(feature = "stack")]
+pub mod stack;
 pub mod timeout;
 
 mod once_ready;

@@ -148,7 +148,8 @@ impl StackConfig {
         }
         let needed = self.longest(&retry);
         if needed > total {
-            let bound = format!("so few that attempts and waits, {needed:?} at the most, fit into the total, {total:?}");
+            let bound =
+                format!("so few that attempts and waits, {needed:?} at the most, fit into the total, {total:?}");
             check.fault("attempts", retry.attempts, bound);
         }
     }

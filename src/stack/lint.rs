@@ -77,8 +77,43 @@ enum Kind {
 
 /// The layers in the name of a type, from outside in: a type is named before its parameters.
 fn layers(name: &str) -> Vec<Kind> {
-    let paths = name.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
-    paths.filter_map(kind).collect()
+    let mut found = Vec::new();
+    walk(name, &mut found);
+    found
+}
+
+fn walk(name: &str, found: &mut Vec<Kind>) {
+    let Some((path, rest)) = name.split_once('<') else { return };
+    found.extend(kind(path));
+    let parameters = parameters(rest);
+    // Of a part that may be there or not, the case that it is; the other has the same inside of it.
+    let taken = if path.ends_with("::Either") { 1 } else { parameters.len() };
+    parameters.into_iter().take(taken).for_each(|parameter| walk(parameter, found));
+}
+
+/// What stands between this bracket and the one that closes it, cut at its own commas.
+fn parameters(rest: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut found) = (0, 0, Vec::new());
+    let mut previous = ' ';
+    for (at, c) in rest.char_indices() {
+        match c {
+            '<' | '(' | '[' | '{' => depth += 1,
+            // The arrow of a function closes nothing.
+            '>' if previous == '-' => {}
+            '>' if depth == 0 => {
+                found.push(rest[start..at].trim());
+                break;
+            }
+            '>' | ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => {
+                found.push(rest[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+        previous = c;
+    }
+    found
 }
 
 fn kind(path: &str) -> Option<Kind> {
@@ -88,7 +123,9 @@ fn kind(path: &str) -> Option<Kind> {
         ("tower_breaker", "Backpressure" | "CircuitBreaker" | "KeyedCircuitBreaker") => Some(Kind::Circuit),
         ("tower_breaker", "Fallback") => Some(Kind::Fallback),
         ("tower", "Retry") => Some(Kind::Retry),
-        ("tower" | "tower_breaker" | "tower_http", "Timeout") => Some(Kind::Timeout),
+        ("tower" | "tower_http", "Timeout") | ("tower_breaker", "AttemptTimeout" | "TotalTimeout") => {
+            Some(Kind::Timeout)
+        }
         _ => None,
     }
 }
@@ -107,4 +144,37 @@ fn in_order(layers: &[Kind], late_drops_fail: bool) -> Vec<Misplaced> {
         found.push(Misplaced::TimeoutOutside);
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_read_from_outside_in_whatever_is_between() {
+        let name = "tower::timeout::Timeout<tower::retry::Retry<tower_breaker::retry::http::HttpRetry, \
+                    tower_breaker::service::CircuitBreaker<tower_breaker::timeout::attempt::AttemptTimeout<\
+                    my_app::Timeout<client::{{closure}}>>, tower_breaker::service::policy::Single<(), ()>>>>";
+        assert_eq!(layers(name), [Kind::Timeout, Kind::Retry, Kind::Circuit, Kind::Timeout]);
+        let either = "tower::util::Either<tower::retry::Retry<fn(a<b>) -> c<d>, tower_breaker::service::CircuitBreaker<x, y>>, \
+                      tower_breaker::service::CircuitBreaker<x, y>>";
+        assert_eq!(layers(either), [Kind::Retry, Kind::Circuit]);
+        assert_eq!(layers("a<b"), [], "what is cut off is no reason to panic");
+    }
+
+    #[test]
+    fn each_of_the_three_is_found_and_nothing_where_there_is_no_circuit() {
+        use Kind::{Circuit, Fallback, Retry, Timeout};
+        for (layers, late_drops_fail, expected) in [
+            (&[Timeout, Retry, Circuit, Timeout][..], false, &[][..]),
+            (&[Timeout, Retry, Circuit], false, &[Misplaced::TimeoutOutside]),
+            (&[Timeout, Retry, Circuit], true, &[]),
+            (&[Circuit, Retry, Timeout], false, &[Misplaced::RetryInside]),
+            (&[Circuit, Fallback, Retry], false, &[Misplaced::FallbackInside, Misplaced::RetryInside]),
+            (&[Fallback, Circuit], false, &[]),
+            (&[Timeout, Retry, Fallback], false, &[]),
+        ] {
+            assert_eq!(in_order(layers, late_drops_fail), expected, "{layers:?}");
+        }
+    }
 }

@@ -18,11 +18,12 @@
 //! ```
 //!
 //! From outside in: total timeout, retry, circuit, bulkhead, timeout of each attempt. A fallback goes outside of it, see
-//! [`ServiceBuilderExt::fallback`]. Why this order is the subject of [a chapter](crate::guide::ordering).
+//! [the fallback](crate::guide::ordering). Why this order is the subject of [a chapter](crate::guide::ordering).
 //!
 //! Everything in it can be put together by hand, with `ServiceBuilder` and [`ServiceBuilderExt`]; [`lint`] finds the orders
 //! that do harm and say nothing.
 
+mod answer;
 mod boxed;
 mod client;
 mod config;
@@ -33,6 +34,8 @@ mod lint;
 mod server;
 
 pub use self::{
+    answer::{Answer, AnswerErrors, Answering},
+    boxed::{BoxErrors, Boxing, ErrorsInBoxes},
     client::{HttpClient, HttpClientLayers},
     config::StackConfig,
     ext::ServiceBuilderExt,
@@ -40,12 +43,6 @@ pub use self::{
     lint::{Misplaced, lint},
     server::{HttpServer, HttpServerLayers},
 };
-#[cfg(all(feature = "grpc", feature = "tonic"))]
-pub use self::{
-    client::{GrpcClient, GrpcClientLayers},
-    server::{GrpcServer, GrpcServerLayers},
-};
-
 use crate::sync::Arc;
 
 /// Begins a stack. See the [module docs](self) for an example.

@@ -48,3 +48,5 @@ mod retry_bodies;
 mod retry_load;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod server;
+#[cfg(all(feature = "stack", feature = "test-util"))]
+mod stack;
