@@ -25,24 +25,29 @@
 
 mod answer;
 mod boxed;
-mod client;
+mod builder;
 mod config;
 mod describe;
 mod ext;
+#[cfg(feature = "tonic")]
+mod grpc;
+mod http;
 mod layer;
 mod lint;
-mod server;
 
+#[cfg(feature = "tonic")]
+pub use self::grpc::{GrpcClient, GrpcClientLayers, GrpcServer, GrpcServerLayers};
 pub use self::{
     answer::{Answer, AnswerErrors, Answering},
     boxed::{BoxErrors, Boxing, ErrorsInBoxes},
-    client::{HttpClient, HttpClientLayers},
+    builder::StackBuilder,
     config::StackConfig,
     ext::ServiceBuilderExt,
+    http::{HttpClient, HttpClientLayers, HttpServer, HttpServerLayers},
     layer::{Parts, StackLayer},
     lint::{Misplaced, lint},
-    server::{HttpServer, HttpServerLayers},
 };
+
 use crate::sync::Arc;
 
 /// Begins a stack. See the [module docs](self) for an example.
@@ -55,14 +60,42 @@ impl Stack {
     /// [`HttpRetry`](crate::retry::HttpRetry), rejections are errors.
     ///
     /// Bodies of requests must be [`Replay`](crate::retry::Replay), as all that are `Clone` are; the inner service must be `Clone`.
-    pub fn http_client(name: impl Into<Arc<str>>) -> HttpClient {
-        HttpClient::new(name.into())
+    pub fn http_client(name: impl Into<Arc<str>>) -> StackBuilder<HttpClient> {
+        StackBuilder::new(name.into(), StackConfig::new(), HttpClient::default())
     }
 
-    /// Begins the stack of an HTTP server: no retry, the bulkhead outside of the circuit, and whatever is turned away is a `503`.
+    /// Begins the stack of an HTTP server: no retry, the bulkhead outside of the circuit, and what is turned away is a `503`, a
+    /// handler that takes too long a `504`, so that the error is `Infallible`, as axum wants it.
     ///
-    /// The response body must be `Default`, and the error of the handler `Infallible`, as axum has both.
-    pub fn http_server(name: impl Into<Arc<str>>) -> HttpServer {
-        HttpServer::new(name.into())
+    /// The response body must be `Default`.
+    pub fn http_server(name: impl Into<Arc<str>>) -> StackBuilder<HttpServer> {
+        StackBuilder::new(name.into(), StackConfig::new(), HttpServer::default())
+    }
+
+    /// Begins the stack of a tonic client: [`GrpcClassifier`](crate::classify::GrpcClassifier) until the end of the body,
+    /// [`GrpcRetry`](crate::retry::GrpcRetry) for requests of up to 64 KiB. What is turned away or takes too long is an error with a
+    /// status as its source, which tonic finds: `UNAVAILABLE`, `RESOURCE_EXHAUSTED`, `DEADLINE_EXCEEDED`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tonic::{client::Grpc, transport::Channel};
+    /// use tower::ServiceBuilder;
+    /// use tower_breaker::stack::Stack;
+    ///
+    /// let channel = Channel::from_static("http://[::1]:50051").connect_lazy();
+    /// let guarded = ServiceBuilder::new().layer(Stack::grpc_client("ledger").build()?).service(channel);
+    /// let client = Grpc::new(guarded); // or the client that was generated: LedgerClient::new(guarded)
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "tonic")]
+    pub fn grpc_client(name: impl Into<Arc<str>>) -> StackBuilder<GrpcClient> {
+        StackBuilder::new(name.into(), StackConfig::new(), GrpcClient::default())
+    }
+
+    /// Begins the stack of a tonic server: `Server::builder().layer(stack)`. As the client's, without retries, and the bulkhead
+    /// outside of the circuit.
+    #[cfg(feature = "tonic")]
+    pub fn grpc_server(name: impl Into<Arc<str>>) -> StackBuilder<GrpcServer> {
+        StackBuilder::new(name.into(), StackConfig::new(), GrpcServer::default())
     }
 }
