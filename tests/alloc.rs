@@ -2,11 +2,13 @@
 
 use std::{convert::Infallible, future::ready, hint::black_box, task::Context, task::Waker};
 
-use tower::{Layer, Service, service_fn};
+use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_breaker::{
     BoxError, Circuit, CircuitBreakerLayer, Config, Outcome, State,
+    bulkhead::{Bulkhead, BulkheadConfig, BulkheadLayer},
     classify::ErrorsAsFailures,
     config::{Consecutive, FailureCount, FailureRate, SlowCalls, Window},
+    timeout::{AttemptTimeoutLayer, TotalTimeoutLayer},
 };
 
 const CALLS: u64 = 1_000;
@@ -132,4 +134,49 @@ fn retries_allocate_nothing_for_a_call_that_needs_none() {
         black_box(retries.begin().again(Cause::Failed, None));
     });
     assert_eq!(count, 0, "nor does a decision");
+}
+
+fn allocations_of<S: Service<u64>>(mut service: S) -> u64 {
+    let mut cx = Context::from_waker(Waker::noop());
+    allocations(|| {
+        assert!(service.poll_ready(&mut cx).is_ready());
+        let call = std::pin::pin!(service.call(black_box(1)));
+        assert!(call.poll(&mut cx).is_ready());
+    })
+}
+
+#[test]
+fn a_call_through_bulkhead_and_timeouts_allocates_nothing_if_it_need_not_wait() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _timers = runtime.enter();
+    let limit = std::time::Duration::from_secs(1);
+    let bulkhead = Bulkhead::new("it", BulkheadConfig::new(1)).unwrap();
+    let service = ServiceBuilder::new()
+        .layer(TotalTimeoutLayer::new("it", limit).unwrap())
+        .layer(BulkheadLayer::new(bulkhead))
+        .layer(AttemptTimeoutLayer::new("it", limit).unwrap())
+        .service(service_fn(|n: u64| ready(Ok::<_, Infallible>(n))));
+    assert_eq!(allocations_of(service), 0);
+}
+
+#[test]
+fn who_is_shed_costs_the_box_of_the_error_and_who_waits_one_more() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _timers = runtime.enter();
+    let shut = |queue| {
+        let config = BulkheadConfig::new(1).queue(queue, std::time::Duration::from_secs(1));
+        let bulkhead = Bulkhead::new("it", config).unwrap();
+        let place = runtime.block_on(bulkhead.enter()).unwrap();
+        let layer = BulkheadLayer::new(bulkhead);
+        (layer.layer(service_fn(|n: u64| ready(Ok::<_, Infallible>(n)))), place)
+    };
+    let (service, _place) = shut(0);
+    assert_eq!(allocations_of(service), CALLS);
+    let (mut service, _place) = shut(1);
+    let mut cx = Context::from_waker(Waker::noop());
+    let waits = allocations(|| {
+        let call = std::pin::pin!(service.call(black_box(1)));
+        assert!(call.poll(&mut cx).is_pending());
+    });
+    assert_eq!(waits, CALLS);
 }

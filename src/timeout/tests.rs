@@ -2,7 +2,7 @@
 
 use std::{future::pending, time::Duration};
 
-use tokio::time::{self, Instant};
+use tokio::time;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
 use super::*;
@@ -129,7 +129,7 @@ mod per_request {
     where
         S: Service<Request<()>, Error = BoxError>,
     {
-        let began: Instant = tokio_now();
+        let began = tokio_now();
         assert!(service.oneshot(request).await.is_err());
         tokio_now() - began
     }

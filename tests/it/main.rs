@@ -37,6 +37,8 @@ mod body;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod body_net;
 #[cfg(all(feature = "http", feature = "test-util"))]
+mod bulkhead;
+#[cfg(all(feature = "http", feature = "test-util"))]
 mod client;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod order;

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_breaker::{
     BoxError, CallError, Circuit, CircuitBreaker, CircuitBreakerLayer, Config, ConfigError, Failure, Instant,
-    InvalidWeight, Mode, Outcome, Permit, Rejected, State, Weight,
+    InvalidWeight, Mode, Outcome, Overloaded, Permit, Rejected, State, Weight,
     circuit::{Builder, Events, Missed, Rule},
     classify::{Classifier, ClassifyFn, ErrorsAsFailures, classify_fn},
     clock::{Clock, Sleep, TokioClock},
@@ -62,14 +62,39 @@ fn public_types_are_send_sync_unpin_and_debug() {
     plain::<(FailWith<fn()>, ReplyWith<fn()>, ClassifyFn<fn()>)>();
 }
 
+#[test]
+fn bulkheads_and_timeouts_are_what_their_parts_are() {
+    use tower_breaker::{bulkhead, timeout};
+    type Inner = tower::util::ServiceFn<fn(()) -> Ready<Result<(), BoxError>>>;
+    plain::<(bulkhead::Bulkhead, bulkhead::BulkheadConfig, bulkhead::BulkheadLayer, bulkhead::Place)>();
+    plain::<(bulkhead::Overload, Overloaded, timeout::TimedOut, timeout::Fixed)>();
+    plain::<(timeout::TotalTimeoutLayer, timeout::AttemptTimeoutLayer)>();
+    plain::<(bulkhead::InBulkhead<()>, timeout::TotalTimeout<()>, timeout::AttemptTimeout<()>)>();
+    send::<bulkhead::InBulkhead<std::cell::Cell<()>>>();
+    plain::<bulkhead::ResponseFuture<Inner, ()>>();
+    plain::<timeout::OnceReady<Inner, ()>>();
+    send::<timeout::ResponseFuture<Pinned>>();
+    sync::<timeout::ResponseFuture<Pinned>>();
+    debug::<timeout::ResponseFuture<Rc<()>>>();
+    error::<Overloaded>();
+    error::<timeout::TimedOut>();
+    // Neither the service, its request, its future nor its error need be anything.
+    let _ = bulkhead::Bulkhead::new("it", bulkhead::BulkheadConfig::new(1)).map(|bulkhead| {
+        let unsendable = service_fn(|_: Rc<()>| async { Ok::<_, std::convert::Infallible>(Rc::new(())) });
+        ServiceBuilder::new().layer(bulkhead::BulkheadLayer::new(bulkhead)).service(unsendable).oneshot(Rc::new(()))
+    });
+}
+
 #[cfg(feature = "http")]
 #[test]
 fn public_types_for_http_are_send_sync_unpin_and_debug() {
     use tower_breaker::{
         classify::{AtEnd, HttpClassifier, HttpFn, Seen},
         service::{EndOfBody, Reply503, ResponseBody},
+        timeout::{CallLimits, Deadline, DeadlineHeader, PerRequest},
     };
     plain::<(HttpClassifier, HttpFn<fn()>, Reply503, EndOfBody)>();
+    plain::<(CallLimits, Deadline, DeadlineHeader, PerRequest)>();
     send::<AtEnd>();
     sync::<AtEnd>();
     debug::<(AtEnd, ResponseBody<()>)>();
