@@ -31,6 +31,10 @@ pub mod design {}
 #[doc = include_str!("../docs/retry.md")]
 pub mod retry {}
 
+#[cfg(feature = "stale")]
+#[doc = include_str!("../docs/fallback.md")]
+pub mod fallback {}
+
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 

@@ -17,12 +17,12 @@ const STOREYS: &[&[&str]] = &[
     &["circuit"],
     &["registry"],
     &["service"],
-    &["retry"],
+    &["fallback", "retry"],
 ];
 
 /// Where each foreign crate may be named.
 const HOMES: &[(&str, &[&str])] = &[
-    ("bytes", &["retry/drain.rs", "retry/replay.rs"]),
+    ("bytes", &["fallback/stale/body.rs", "fallback/stale/cache.rs", "retry/drain.rs", "retry/replay.rs"]),
     ("coarsetime", &["clock/coarse.rs"]),
     (
         "http",
@@ -36,6 +36,11 @@ const HOMES: &[(&str, &[&str])] = &[
             "classify/of_tower_http.rs",
             "classify/retry_after.rs",
             "classify/seen.rs",
+            "fallback/layer.rs",
+            "fallback/mark.rs",
+            "fallback/stale/cache.rs",
+            "fallback/stale/mod.rs",
+            "fallback/stale/rules.rs",
             "retry/drain.rs",
             "retry/grpc.rs",
             "retry/http.rs",
@@ -48,11 +53,33 @@ const HOMES: &[(&str, &[&str])] = &[
             "service/reply_grpc.rs",
         ],
     ),
-    ("http_body", &["retry/drain.rs", "retry/replay.rs", "service/body.rs", "service/end_of_body.rs"]),
+    (
+        "http_body",
+        &[
+            "fallback/stale/body.rs",
+            "fallback/stale/mod.rs",
+            "retry/drain.rs",
+            "retry/replay.rs",
+            "service/body.rs",
+            "service/end_of_body.rs",
+        ],
+    ),
     ("httpdate", &["classify/retry_after.rs"]),
     ("loom", &["sync/loom.rs"]),
     ("papaya", &["registry/live.rs"]),
-    ("pin_project_lite", &["retry/drain.rs", "service/body.rs", "service/future.rs"]),
+    (
+        "pin_project_lite",
+        &[
+            "fallback/future.rs",
+            "fallback/queue.rs",
+            "fallback/stale/body.rs",
+            "fallback/with.rs",
+            "retry/drain.rs",
+            "service/body.rs",
+            "service/future.rs",
+        ],
+    ),
+    ("quick_cache", &["fallback/stale/cache.rs"]),
     ("reqwest", &["classify/of_reqwest.rs", "service/over_reqwest.rs"]),
     ("shuttle", &["sync/shuttle.rs"]),
     // For loom, to number the threads of a model without a step. For tonic, a status that is made once.
@@ -63,6 +90,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &[
             "circuit/outbox.rs",
             "clock/tokio.rs",
+            "fallback/queue.rs",
             "retry/grpc/tests.rs",
             "retry/http/tests.rs",
             "retry/retries/tests.rs",
@@ -74,6 +102,8 @@ const HOMES: &[(&str, &[&str])] = &[
         "tower",
         &[
             "classify/chain.rs",
+            "fallback/mark.rs",
+            "fallback/with.rs",
             "retry/drain.rs",
             "retry/grpc.rs",
             "retry/grpc/tests.rs",
@@ -85,8 +115,11 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("tower_http", &["classify/of_tower_http.rs"]),
-    ("tower_layer", &["service/backpressure.rs", "service/keyed.rs", "service/layer.rs"]),
-    ("tower_service", &["service/backpressure.rs", "service/keyed.rs", "service/mod.rs"]),
+    ("tower_layer", &["fallback/layer.rs", "service/backpressure.rs", "service/keyed.rs", "service/layer.rs"]),
+    (
+        "tower_service",
+        &["fallback/service.rs", "fallback/with.rs", "service/backpressure.rs", "service/keyed.rs", "service/mod.rs"],
+    ),
     // In `mod.rs` it is the name of our own module.
     ("tracing", &["observe/mod.rs", "observe/tracing.rs"]),
 ];

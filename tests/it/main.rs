@@ -38,6 +38,8 @@ mod body;
 mod body_net;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod client;
+#[cfg(feature = "stale")]
+mod fallback;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod order;
 #[cfg(all(feature = "http", feature = "retry", feature = "test-util"))]
