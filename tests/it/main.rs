@@ -40,6 +40,8 @@ mod body_net;
 mod client;
 #[cfg(feature = "stale")]
 mod fallback;
+#[cfg(all(feature = "stale", feature = "test-util"))]
+mod fallback_net;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod order;
 #[cfg(all(feature = "http", feature = "retry", feature = "test-util"))]
