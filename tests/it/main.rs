@@ -42,6 +42,8 @@ mod client;
 mod fallback;
 #[cfg(all(feature = "stale", feature = "test-util"))]
 mod fallback_net;
+#[cfg(all(feature = "stale", feature = "test-util"))]
+mod fallback_stale;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod order;
 #[cfg(all(feature = "http", feature = "retry", feature = "test-util"))]
