@@ -40,6 +40,9 @@ pub mod retry {}
     doc = "Bulkheads and timeouts: `docs/bulkhead.md`, whose code needs the feature `http`."
 )]
 pub mod bulkhead {}
+#[cfg(feature = "stale")]
+#[doc = include_str!("../docs/fallback.md")]
+pub mod fallback {}
 
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}

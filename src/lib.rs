@@ -6,6 +6,8 @@ pub mod circuit;
 pub mod classify;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "fallback")]
+pub mod fallback;
 pub mod guide;
 pub mod machine;
 pub mod observe;

@@ -180,3 +180,34 @@ fn who_is_shed_costs_the_box_of_the_error_and_who_waits_one_more() {
     });
     assert_eq!(waits, CALLS);
 }
+
+/// What was drawn lies in the future. A `Uri` counts up a reference.
+#[cfg(all(feature = "fallback", feature = "http"))]
+#[test]
+fn a_fallback_allocates_nothing_for_a_call_that_needs_none() {
+    use http::{Request, Response};
+    use tower_breaker::{classify::HttpClassifier, fallback::FallbackLayer};
+    let inner = || service_fn(|_: Request<()>| ready(Ok::<_, BoxError>(Response::new(String::new()))));
+    let count = |service: &mut dyn FnMut(Request<()>)| {
+        let uri: http::Uri = "/a/path".parse().expect("a path");
+        allocations(|| {
+            let mut request = Request::new(());
+            *request.uri_mut() = uri.clone();
+            service(request);
+        })
+    };
+    let mut value = FallbackLayer::value(Response::new("large".repeat(100)))
+        .on_failure(HttpClassifier::new())
+        .mark()
+        .layer(inner());
+    let mut other = FallbackLayer::service(
+        |request: &Request<()>| request.uri().clone(),
+        service_fn(|_: http::Uri| ready(Ok::<_, BoxError>(Response::new(String::new())))),
+    )
+    .layer(inner());
+    let mut cx = Context::from_waker(Waker::noop());
+    let value = count(&mut |request| assert!(std::pin::pin!(value.call(request)).poll(&mut cx).is_ready()));
+    let mut cx = Context::from_waker(Waker::noop());
+    let other = count(&mut |request| assert!(std::pin::pin!(other.call(request)).poll(&mut cx).is_ready()));
+    assert_eq!((value, other), (0, 0));
+}

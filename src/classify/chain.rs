@@ -23,8 +23,8 @@ fn as_dyn(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
 }
 
 /// Finds an error of type `T`: the error itself, or one in a boxed error and its chain of sources.
-#[cfg(feature = "http")]
-pub(super) fn find<T: Error + 'static>(error: &dyn Any) -> Option<&T> {
+#[cfg(any(feature = "fallback", feature = "http"))]
+pub(crate) fn find<T: Error + 'static>(error: &dyn Any) -> Option<&T> {
     if let Some(found) = error.downcast_ref() {
         return Some(found);
     }

@@ -40,6 +40,12 @@ mod body_net;
 mod bulkhead;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod client;
+#[cfg(feature = "stale")]
+mod fallback;
+#[cfg(all(feature = "stale", feature = "test-util"))]
+mod fallback_net;
+#[cfg(all(feature = "stale", feature = "test-util"))]
+mod fallback_stale;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod order;
 #[cfg(all(feature = "http", feature = "retry", feature = "test-util"))]

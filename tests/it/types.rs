@@ -298,3 +298,40 @@ fn policies_and_bodies_are_what_their_parts_are() {
     unpin::<Draining<Sleep, ()>>();
     unpin::<ReplayBody<PhantomPinned>>();
 }
+
+#[cfg(feature = "stale")]
+#[test]
+fn what_is_there_for_fallbacks_is_what_its_parts_are() {
+    use tower_breaker::fallback::{
+        Counts, Fallback, FallbackLayer, FallenBack, LastGood, Marked, OnRejected, Plan, Stale, StaleBody, StaleCache,
+        Value,
+    };
+    plain::<(Counts, FallenBack, Stale, StaleCache)>();
+    plain::<FallbackLayer<Value<()>>>();
+    plain::<FallbackLayer<Marked<LastGood<fn()>>>>();
+    plain::<Fallback<(), Plan<Value<()>, OnRejected>>>();
+    send::<Fallback<std::cell::Cell<()>, Plan<Value<()>, OnRejected>>>();
+    send::<StaleBody<std::cell::Cell<()>>>();
+    sync::<StaleBody<()>>();
+    unpin::<StaleBody<()>>();
+    debug::<StaleBody<Rc<()>>>();
+}
+
+/// They borrow, cannot be sent and cannot be cloned.
+#[cfg(feature = "fallback")]
+#[test]
+fn a_fallback_asks_nothing_of_service_request_response_and_error() {
+    use tower_breaker::fallback::FallbackLayer;
+    let text = String::from("local");
+    let local = Local { text: &text, _not_send: Rc::default() };
+    let failed = |result: Result<&Borrowed<'_>, &Borrowed<'_>>| result.is_err();
+    let unused = FallbackLayer::service(
+        |_: &Borrowed<'_>| "local",
+        service_fn(|text: &'static str| ready(Ok::<_, BoxError>(Borrowed(text, Rc::default())))),
+    );
+    let mut service = unused.on(failed).layer(local);
+    let Some(Ok(answer)) = service.call(Borrowed("other", Rc::default())).now_or_never() else { panic!("no answer") };
+    assert_eq!(answer.0, "local");
+    let Some(Ok(answer)) = service.call(Borrowed("local", Rc::default())).now_or_never() else { panic!("no answer") };
+    drop(answer.1);
+}
