@@ -24,6 +24,7 @@ pub mod balancers {}
 #[doc = include_str!("../docs/keys.md")]
 pub mod keys {}
 
+#[cfg(feature = "stack")]
 #[doc = include_str!("../docs/ordering.md")]
 pub mod ordering {}
 

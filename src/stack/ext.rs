@@ -2,6 +2,8 @@
 
 use tower::{ServiceBuilder, layer::util::Stack, retry::RetryLayer};
 
+#[cfg(feature = "fallback")]
+use crate::fallback::FallbackLayer;
 use crate::{
     bulkhead::{Bulkhead, BulkheadLayer},
     circuit::Circuit,
@@ -46,6 +48,10 @@ pub trait ServiceBuilderExt<L>: Sealed + Sized {
 
     /// Bounds how long an attempt may take. Inside of the circuit.
     fn attempt_timeout<M>(self, layer: AttemptTimeoutLayer<M>) -> ServiceBuilder<Stack<AttemptTimeoutLayer<M>, L>>;
+
+    /// Answers where the rest has no answer. Outermost, and outside of a [`StackLayer`](crate::stack::StackLayer).
+    #[cfg(feature = "fallback")]
+    fn fallback<F, W>(self, layer: FallbackLayer<F, W>) -> ServiceBuilder<Stack<FallbackLayer<F, W>, L>>;
 }
 
 impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
@@ -69,6 +75,11 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
     }
 
     fn attempt_timeout<M>(self, layer: AttemptTimeoutLayer<M>) -> ServiceBuilder<Stack<AttemptTimeoutLayer<M>, L>> {
+        self.layer(layer)
+    }
+
+    #[cfg(feature = "fallback")]
+    fn fallback<F, W>(self, layer: FallbackLayer<F, W>) -> ServiceBuilder<Stack<FallbackLayer<F, W>, L>> {
         self.layer(layer)
     }
 }
