@@ -41,9 +41,15 @@ pub(crate) fn find<T: Error + 'static>(error: &dyn Any) -> Option<&T> {
 /// Whether the call was not made, by our own doing: it says nothing about the dependency.
 pub(crate) fn is_local<E: 'static>(error: &E) -> bool {
     let any: &dyn Any = error;
-    any.is::<Rejected>()
-        || any.is::<Overloaded>()
-        || any_in_chain(error, |error| error.is::<Rejected>() || error.is::<Overloaded>())
+    any.is::<Rejected>() || any.is::<Overloaded>() || any_in_chain(error, is_of_our_making)
+}
+
+fn is_of_our_making(error: &(dyn Error + 'static)) -> bool {
+    #[cfg(feature = "reqwest")]
+    if super::of_reqwest::is_local(error) {
+        return true;
+    }
+    error.is::<Rejected>() || error.is::<Overloaded>()
 }
 
 /// Whether it is so for a boxed error, or for one in its chain of sources.
@@ -51,10 +57,6 @@ pub(crate) fn any_in_chain<E: 'static>(error: &E, is_so: impl Fn(&(dyn Error + '
     let mut next = as_dyn(error);
     while let Some(error) = next {
         if is_so(error) {
-            return true;
-        }
-        #[cfg(feature = "reqwest")]
-        if super::of_reqwest::is_local(error) {
             return true;
         }
         next = error.source();
