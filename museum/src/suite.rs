@@ -19,7 +19,12 @@ struct Suite {
 const SUITES: [Suite; 2] = [
     Suite { targets: None, folder: "", args: &["--all-features"], flags: None },
     // The model checker takes the place of locks and atomics; its models are too slow without optimisation.
-    Suite { targets: Some(&["loom"]), folder: "loom", args: &["--release"], flags: Some("--cfg tower_breaker_loom") },
+    Suite {
+        targets: Some(&["loom"]),
+        folder: "loom",
+        args: &["--release", "--features", "retry"],
+        flags: Some("--cfg tower_breaker_loom"),
+    },
 ];
 
 /// Builds `targets` of the package in `copy` into `into`; returns the executable of each.

@@ -44,9 +44,15 @@ pub(crate) fn is_local<E: 'static>(error: &E) -> bool {
     any.is::<Rejected>()
         || any.is::<Overloaded>()
         || any.is::<load_shed::error::Overloaded>()
-        || any_in_chain(error, |error| {
-            error.is::<Rejected>() || error.is::<Overloaded>() || error.is::<load_shed::error::Overloaded>()
-        })
+        || any_in_chain(error, is_of_our_making)
+}
+
+fn is_of_our_making(error: &(dyn Error + 'static)) -> bool {
+    #[cfg(feature = "reqwest")]
+    if super::of_reqwest::is_local(error) {
+        return true;
+    }
+    error.is::<Rejected>() || error.is::<Overloaded>() || error.is::<load_shed::error::Overloaded>()
 }
 
 /// Whether it is so for a boxed error, or for one in its chain of sources.
@@ -54,10 +60,6 @@ pub(crate) fn any_in_chain<E: 'static>(error: &E, is_so: impl Fn(&(dyn Error + '
     let mut next = as_dyn(error);
     while let Some(error) = next {
         if is_so(error) {
-            return true;
-        }
-        #[cfg(feature = "reqwest")]
-        if super::of_reqwest::is_local(error) {
             return true;
         }
         next = error.source();

@@ -3,9 +3,11 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use tower_breaker::{
-    Circuit, Config, Mode, Outcome, Registry, State,
+    Circuit, Config, KeyedCircuitBreaker, KeyedCircuitBreakerLayer, Mode, Outcome, Registry, State,
+    classify::HttpClassifier,
     config::{Consecutive, FailureRate},
     registry::RegistryBuilder,
+    service::{ByHeader, ByHost, Fail, KeyFn, KeyRefFn, Keyed, Single},
 };
 
 use super::{SECOND, THREE, call, registry, trip};
@@ -124,6 +126,9 @@ fn what_was_inserted_is_kept_until_it_is_removed() {
 fn types_are_send_sync_and_debug() {
     fn plain<T: Send + Sync + Clone + std::fmt::Debug + 'static>() {}
     plain::<Registry<u8>>();
+    plain::<KeyedCircuitBreakerLayer<Keyed<String, ByHost, Single<HttpClassifier, Fail>>>>();
+    plain::<KeyedCircuitBreaker<(), Keyed<String, ByHeader, Single<HttpClassifier, Fail>>>>();
+    plain::<(KeyFn<fn(), u8>, KeyRefFn<fn(), str>)>();
     let (tenants, _clock) = registry(THREE, |builder| builder.each(|_, circuit| circuit));
     assert!(format!("{tenants:?}").starts_with("Registry { recipe: Recipe { name: \"keys\""));
     assert!(format!("{:?}", Registry::by_name()).starts_with("RegistryBuilder"));

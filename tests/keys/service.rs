@@ -9,6 +9,7 @@ use std::{
 
 use futures_util::FutureExt;
 use http::{HeaderName, Request, Response};
+use http_body_util::{BodyExt, StreamBody};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_breaker::{
     BoxError, Circuit, CircuitBreakerLayer, KeyedCircuitBreakerLayer, Outcome, Rejected, State,
@@ -124,6 +125,23 @@ async fn all_that_a_layer_answers_a_keyed_one_answers() {
     let typed = plain().fail_with(|rejected: Rejected| BoxError::from(rejected.to_string()));
     let typed = typed.keyed(tenants, by_tenant()).layer(inner());
     assert_eq!(typed.oneshot(of("bad")).await.unwrap_err().to_string(), "circuit `keys` is forced open");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_a_failure_of_its_key() {
+    let (tenants, _clock) = registry(THREE, |builder| builder);
+    let breaks = service_fn(|_: Request<()>| {
+        let frames = futures_util::stream::iter([Err::<http_body::Frame<bytes::Bytes>, _>(BoxError::from("broken"))]);
+        ready(Ok::<_, BoxError>(Response::new(StreamBody::new(frames))))
+    });
+    let none = Circuit::builder("none").build().unwrap();
+    let service = CircuitBreakerLayer::new(none).until_end_of_body().keyed(tenants.clone(), by_tenant()).layer(breaks);
+    for _ in 0..3 {
+        let response = service.clone().oneshot(of("bad")).await.unwrap();
+        assert!(response.into_body().collect().await.is_err());
+    }
+    assert!(service.clone().oneshot(of("bad")).await.is_err_and(|error| error.is::<Rejected>()));
+    assert!(service.oneshot(of("good")).await.is_ok());
 }
 
 #[test]

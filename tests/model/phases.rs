@@ -22,7 +22,12 @@ use crate::{
 const SECOND: Duration = Duration::from_secs(1);
 
 fn runner() -> TestRunner {
-    TestRunner::new(Runner { cases: crate::cases(), failure_persistence: None, ..Runner::default() })
+    TestRunner::new(Runner {
+        cases: crate::cases(),
+        failure_persistence: None,
+        max_global_rejects: u32::MAX,
+        ..Runner::default()
+    })
 }
 
 /// Settings without a random wait, and without what is meant to outlive a phase: the usual traffic and latency, which

@@ -65,7 +65,8 @@ async fn what_does_not_answer_is_a_failure() {
     let service = CircuitBreakerLayer::http_client(circuit.clone()).layer(impatient);
     let error = ask(&service, get(server, "/hangs")).await.unwrap_err();
     assert!(error.downcast_ref::<::reqwest::Error>().unwrap().is_timeout(), "the error is reqwest's own");
-    let error = ask(&service, get(closed, "/")).await.unwrap_err();
+    let patient = CircuitBreakerLayer::http_client(circuit.clone()).layer(client());
+    let error = ask(&patient, get(closed, "/")).await.unwrap_err();
     assert!(error.downcast_ref::<::reqwest::Error>().unwrap().is_connect());
     assert_eq!(counts(&circuit), (0, 2, 0));
 }
@@ -154,7 +155,8 @@ async fn a_body_is_settled_by_its_end_or_its_drop_and_no_body_at_the_head() {
 async fn a_timeout_in_the_body_is_a_failure_and_still_a_timeout() {
     let (server, _) = back_end().await;
     let (circuit, _clock) = circuit();
-    let impatient = Client::builder().no_proxy().read_timeout(SHORT).build().unwrap();
+    // It is the time to the head too, which must come in time.
+    let impatient = Client::builder().no_proxy().read_timeout(SECOND).build().unwrap();
     let service = CircuitBreakerLayer::http_client(circuit.clone()).until_end_of_body().layer(impatient);
     let response = ask(&service, get(server, "/body/stalls")).await.unwrap();
     assert!(response.bytes().await.unwrap_err().is_timeout());
