@@ -82,7 +82,8 @@ pub(crate) fn work(row: &str, calls: u64) {
             let layers = ServiceBuilder::new().layer(total()).layer(BulkheadLayer::new(many)).layer(attempt());
             driven(layers.service(bare()), timers)
         }
-    }(calls);
+    };
+    run(calls);
 }
 
 fn bare() -> Bare<Number, Failed> {
