@@ -31,6 +31,10 @@ pub mod design {}
 #[doc = include_str!("../docs/retry.md")]
 pub mod retry {}
 
+#[cfg(all(feature = "keyed", feature = "retry", feature = "serde"))]
+#[doc = include_str!("../docs/settings.md")]
+pub mod settings {}
+
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 

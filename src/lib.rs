@@ -13,6 +13,8 @@ pub mod registry;
 #[cfg(feature = "retry")]
 pub mod retry;
 pub mod service;
+#[cfg(feature = "serde")]
+pub mod settings;
 
 mod outcome;
 mod rejected;
@@ -22,6 +24,9 @@ mod sync;
 mod time;
 mod window;
 
+#[cfg(feature = "serde")]
+#[doc(inline)]
+pub use self::settings::CircuitsConfig;
 #[doc(inline)]
 pub use self::{
     circuit::{CallError, Circuit, Permit},

@@ -18,6 +18,7 @@ const STOREYS: &[&[&str]] = &[
     &["registry"],
     &["service"],
     &["retry"],
+    &["settings"],
 ];
 
 /// Where each foreign crate may be named.
@@ -50,10 +51,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("http_body", &["retry/drain.rs", "retry/replay.rs", "service/body.rs", "service/end_of_body.rs"]),
     ("httpdate", &["classify/retry_after.rs"]),
+    ("humantime", &["settings/scalar.rs"]),
     ("loom", &["sync/loom.rs"]),
     ("papaya", &["registry/live.rs"]),
     ("pin_project_lite", &["retry/drain.rs", "service/body.rs", "service/future.rs"]),
     ("reqwest", &["classify/of_reqwest.rs", "service/over_reqwest.rs"]),
+    ("serde", &["settings/draft.rs", "settings/value.rs"]),
     ("shuttle", &["sync/shuttle.rs"]),
     // For loom, to number the threads of a model without a step. For tonic, a status that is made once.
     ("std::sync", &["rejected.rs", "sync/loom.rs", "sync/mod.rs", "sync/standard.rs"]),

@@ -1,6 +1,6 @@
 //! What is wrong with a config, all of it at once.
 
-use std::{error::Error, fmt};
+use std::{borrow::Cow, error::Error, fmt};
 
 /// The settings cannot be used; names every fault, not only the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,20 +37,33 @@ impl Error for ConfigError {}
 /// One setting that is out of its bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    field: &'static str,
+    field: Cow<'static, str>,
     value: String,
     bound: String,
 }
 
 impl Fault {
     pub(crate) fn new(field: &'static str, value: impl fmt::Debug, bound: impl Into<String>) -> Self {
-        Self { field, value: format!("{value:?}"), bound: bound.into() }
+        Self { field: field.into(), value: format!("{value:?}"), bound: bound.into() }
     }
 
-    /// Returns the path of the setting, such as `failure_rate.threshold`.
+    /// A value that was read from a file, at a path that only the file knows.
+    #[cfg(feature = "serde")]
+    pub(crate) fn read(field: String, value: impl fmt::Display, bound: impl Into<String>) -> Self {
+        Self { field: field.into(), value: value.to_string(), bound: bound.into() }
+    }
+
+    /// The same fault, of a setting that stands in this table of a file.
+    #[cfg(feature = "serde")]
+    pub(crate) fn below(self, table: &str) -> Self {
+        Self { field: format!("{table}.{}", self.field).into(), ..self }
+    }
+
+    /// Returns the path of the setting, such as `failure_rate.threshold`; in settings that were read from a file it begins
+    /// with the table: `by_name.payments.failure_rate.threshold`.
     #[must_use]
     pub fn field(&self) -> &str {
-        self.field
+        &self.field
     }
 
     /// Returns the value that was given, as text.
