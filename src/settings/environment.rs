@@ -25,11 +25,12 @@ impl Disabled {
 
     /// Of a circuit, or of a registry by key.
     pub(super) fn of(&self, name: &str, settings: CircuitSettings) -> CircuitSettings {
-        if self.names.contains(name) {
-            CircuitSettings { mode: Mode::Disabled, ..settings }
-        } else {
-            self.among_all(settings)
-        }
+        if self.names(name) { CircuitSettings { mode: Mode::Disabled, ..settings } } else { settings }
+    }
+
+    /// Whether a circuit or a registry is among them.
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.all || self.names.contains(name)
     }
 }
 

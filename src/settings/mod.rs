@@ -32,7 +32,11 @@
 //! `docs/settings.md` has all keys. Everything that is wrong is told at once, each fault with
 //! the path of its key, what stands there and what must: by the error of the format, or as a [`ConfigError`] by [`Draft`].
 
+#[cfg(feature = "keyed")]
+mod apply;
 mod circuit;
+#[cfg(feature = "keyed")]
+mod describe;
 mod draft;
 mod environment;
 mod fields;
@@ -48,6 +52,8 @@ mod value;
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "keyed")]
+pub use self::apply::{Change, Changes, FieldChange};
 pub use self::{draft::Draft, environment::DISABLE};
 use self::{environment::Disabled, retry::Retry};
 use crate::{config::Config, state::Mode};

@@ -12,10 +12,10 @@ pub(super) enum Value {
     Bool(bool),
     Float(f64),
     Int(i128),
-    List(Vec<Value>),
+    List(Vec<Self>),
     Nothing,
     /// In the order of the file; a key may stand there twice.
-    Table(Vec<(String, Value)>),
+    Table(Vec<(String, Self)>),
     Text(String),
 }
 

@@ -1,5 +1,6 @@
-//! Settings from files: every format, every key, every fault at once.
+//! Settings from files: every format, every key, every fault at once, and changes in a running process.
 
+mod applied;
 mod chapter;
 mod faults;
 mod formats;
