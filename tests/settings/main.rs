@@ -2,6 +2,7 @@
 
 mod applied;
 mod chapter;
+mod environment;
 mod faults;
 mod formats;
 mod inheritance;
