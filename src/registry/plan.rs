@@ -17,10 +17,12 @@ pub(crate) struct Plan<K> {
     /// Of those that are made on demand.
     pub(crate) common: Terms,
     /// Of those that are spoken of by name.
-    pub(crate) own: Option<Box<dyn Fn(&K) -> Own + Send + Sync>>,
+    pub(crate) own: Option<Box<Ask<K>>>,
     /// Those names.
     pub(crate) names: BTreeSet<String>,
 }
+
+type Ask<K> = dyn Fn(&K) -> Own + Send + Sync;
 
 /// What is said of one key.
 #[derive(Clone, Copy, Debug, Default)]
