@@ -14,6 +14,13 @@ impl ConfigError {
         Self { faults }
     }
 
+    /// The same faults, with the line that each field stands in.
+    #[cfg(feature = "serde")]
+    pub(crate) fn with_lines(self, line: impl Fn(&str) -> Option<usize>) -> Self {
+        let faults = self.faults.into_iter().map(|fault| Fault { line: line(&fault.field), ..fault });
+        Self { faults: faults.collect() }
+    }
+
     /// Returns all faults, in the order of the fields.
     #[must_use]
     pub fn faults(&self) -> &[Fault] {
@@ -40,17 +47,18 @@ pub struct Fault {
     field: Cow<'static, str>,
     value: String,
     bound: String,
+    line: Option<usize>,
 }
 
 impl Fault {
     pub(crate) fn new(field: &'static str, value: impl fmt::Debug, bound: impl Into<String>) -> Self {
-        Self { field: field.into(), value: format!("{value:?}"), bound: bound.into() }
+        Self { field: field.into(), value: format!("{value:?}"), bound: bound.into(), line: None }
     }
 
     /// A value that was read from a file, at a path that only the file knows.
     #[cfg(feature = "serde")]
     pub(crate) fn read(field: String, value: impl fmt::Display, bound: impl Into<String>) -> Self {
-        Self { field: field.into(), value: value.to_string(), bound: bound.into() }
+        Self { field: field.into(), value: value.to_string(), bound: bound.into(), line: None }
     }
 
     /// The same fault, of a setting that stands in this table of a file.
@@ -72,6 +80,12 @@ impl Fault {
         &self.value
     }
 
+    /// Returns the line of the file, from 1, if it is known: see `settings::TomlDraft` (feature `serde`).
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        self.line
+    }
+
     /// Returns what the value must be, as text.
     #[must_use]
     pub fn bound(&self) -> &str {
@@ -81,6 +95,7 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is {}, must be {}", self.field, self.value, self.bound)
+        write!(f, "`{}` is {}, must be {}", self.field, self.value, self.bound)?;
+        self.line.map_or(Ok(()), |line| write!(f, " (line {line})"))
     }
 }

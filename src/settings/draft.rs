@@ -1,8 +1,11 @@
 //! From any format to settings.
 
-use serde::de::{Deserialize, Deserializer, Error};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error};
 
-use super::{CircuitsConfig, read, value::Value};
+use super::{
+    CircuitsConfig, read,
+    value::{Reading, Value},
+};
 use crate::config::ConfigError;
 
 /// What a file says, not looked at yet: to have its faults one by one, and not as the text of the format's error.
@@ -44,7 +47,46 @@ impl Draft {
 
 impl<'de> Deserialize<'de> for Draft {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(Self)
+        Reading::Plain.deserialize(deserializer).map(|(value, _)| Self(value))
+    }
+}
+
+/// A [`Draft`] of TOML, whose faults have lines.
+///
+/// ```
+/// use serde::Deserialize;
+/// use tower_breaker::settings::TomlDraft;
+///
+/// #[derive(Deserialize)]
+/// struct App {
+///     circuits: TomlDraft,
+/// }
+///
+/// let text = "[circuits.defaults]\nmode = 'auto'\n\n[circuits.by_name.payments]\nmode = 'of'";
+/// let error = toml::from_str::<App>(text)?.circuits.check(text).unwrap_err();
+/// assert_eq!((error.faults()[0].field(), error.faults()[0].line()), ("by_name.payments.mode", Some(5)));
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a draft does nothing until it is checked"]
+pub struct TomlDraft(Draft);
+
+impl TomlDraft {
+    /// Makes settings of it. `text` is the whole file, in which the lines are counted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Draft::check`]; each fault has the line of its value, or of the innermost table around it where something is
+    /// missing or inherited.
+    pub fn check(&self, text: &str) -> Result<CircuitsConfig, ConfigError> {
+        let line = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+        self.0.check().map_err(|error| error.with_lines(|field| self.0.0.find("", field).map(line)))
+    }
+}
+
+impl<'de> Deserialize<'de> for TomlDraft {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Reading::Spanned.deserialize(deserializer).map(|(value, _)| Self(Draft(value)))
     }
 }
 

@@ -1,12 +1,15 @@
 //! One table of a file: its values are taken one by one, and what is wrong with any of them is noted.
 
-use super::{scalar::Scalar, value::Value};
+use super::{
+    scalar::Scalar,
+    value::{Entry, Value, join},
+};
 use crate::config::Fault;
 
 /// One table, with the path that leads to it.
 pub(super) struct Fields<'v, 'f> {
     path: String,
-    entries: &'v [(String, Value)],
+    entries: &'v [Entry],
     /// What was asked for, there or not.
     known: Vec<&'static str>,
     faults: &'f mut Vec<Fault>,
@@ -24,8 +27,8 @@ impl<'v, 'f> Fields<'v, 'f> {
                 &[]
             }
         };
-        for (at, (key, value)) in entries.iter().enumerate() {
-            if entries[..at].iter().any(|(before, _)| before == key) {
+        for (at, Entry { key, value, .. }) in entries.iter().enumerate() {
+            if entries[..at].iter().any(|before| before.key == *key) {
                 faults.push(Fault::read(join(&path, key), value, "given once"));
             }
         }
@@ -37,11 +40,11 @@ impl<'v, 'f> Fields<'v, 'f> {
         if !self.known.contains(&key) {
             self.known.push(key);
         }
-        self.entries.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
-        self.entries.iter().any(|(name, _)| name == key)
+        self.entries.iter().any(|entry| entry.key == key)
     }
 
     /// Reads the value of a key; none if it is not there, or no such thing.
@@ -86,7 +89,7 @@ impl<'v, 'f> Fields<'v, 'f> {
     pub(super) fn names(&mut self, key: &'static str) -> Vec<(&'v str, String, &'v Value)> {
         let Some(table) = self.table(key) else { return Vec::new() };
         let below = |name: &str| join(&table.path, name);
-        table.entries.iter().map(|(name, value)| (name.as_str(), below(name), value)).collect()
+        table.entries.iter().map(|entry| (entry.key.as_str(), below(&entry.key), &entry.value)).collect()
     }
 
     /// Notes a fault of a key of this table.
@@ -105,7 +108,7 @@ impl<'v, 'f> Fields<'v, 'f> {
 
     /// Notes what nobody has asked for.
     pub(super) fn end(self) {
-        for (key, value) in self.entries {
+        for Entry { key, value, .. } in self.entries {
             if !self.known.contains(&key.as_str()) {
                 let mut known = self.known.clone();
                 known.sort_by_key(|known| distance(known, key));
@@ -124,13 +127,6 @@ pub(super) fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
 fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
     let words: Vec<String> = words.map(|word| format!("`{word}`")).collect();
     words.join(", ")
-}
-
-/// The path of a key. Names with dots or blanks are put in quotes, as in TOML.
-fn join(path: &str, key: &str) -> String {
-    let plain = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
-    let key = if plain { key.to_owned() } else { format!("{key:?}") };
-    if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 
 /// How many letters must be put in, taken out or changed (Levenshtein), so that the key that was meant comes first.

@@ -30,7 +30,8 @@
 //! ```
 //!
 //! `docs/settings.md` has all keys. Everything that is wrong is told at once, each fault with
-//! the path of its key, what stands there and what must: by the error of the format, or as a [`ConfigError`] by [`Draft`].
+//! the path of its key, what stands there and what must: by the error of the format, or as a
+//! [`ConfigError`](crate::ConfigError) by a [`Draft`], with lines by a [`TomlDraft`].
 
 #[cfg(feature = "keyed")]
 mod apply;
@@ -54,7 +55,10 @@ use std::collections::BTreeMap;
 
 #[cfg(feature = "keyed")]
 pub use self::apply::{Change, Changes, FieldChange};
-pub use self::{draft::Draft, environment::DISABLE};
+pub use self::{
+    draft::{Draft, TomlDraft},
+    environment::DISABLE,
+};
 use self::{environment::Disabled, retry::Retry};
 use crate::{config::Config, state::Mode};
 

@@ -119,11 +119,15 @@ impl<'v> Reader<'v> {
         let named = more.iter().flat_map(|key| fields.names(key)).collect();
         fields.end();
 
-        let misread: Vec<String> = faults.iter().map(|fault| section(fault.field(), &path)).collect();
+        let misread: Vec<String> = faults.iter().map(|fault| fault.field().to_owned()).collect();
         let bounds = settings.config.check().err().map(|error| error.faults().to_vec()).unwrap_or_default();
         for fault in bounds.into_iter().chain(settings.retry.faults()) {
-            // What stands beside something that could not be read may look wrong only for that.
-            let spurious = misread.contains(&section(fault.field(), ""));
+            // What is bound by something that could not be read looks wrong only for that.
+            let spurious = [fault.field(), bound_by(fault.field())].iter().any(|field| {
+                misread.iter().any(|misread| {
+                    misread.strip_prefix(&path).and_then(|below| below.strip_prefix('.')) == Some(*field)
+                })
+            });
             if !spurious && !resolved.told.contains(&fault) {
                 resolved.told.push(fault.clone());
                 faults.push(fault.below(&path));
@@ -177,10 +181,19 @@ impl<'v> Reader<'v> {
     }
 }
 
-/// The first key of a path below a table: all that belongs together.
-fn section(field: &str, path: &str) -> String {
-    let below = field.strip_prefix(path).unwrap_or(field).trim_start_matches('.');
-    below.split('.').next().unwrap_or_default().to_owned()
+/// The setting that bounds another.
+fn bound_by(field: &str) -> &str {
+    match field {
+        "burst.minimum_calls" => "burst.window",
+        "evidence.tolerated" => "evidence.useless",
+        "failure_rate.minimum_calls" => "failure_rate.window",
+        "half_open.max_wait" => "half_open.probe_timeout",
+        "probing.max" => "probing.base",
+        "recovery.window.max_probation" => "recovery.window.probation",
+        "retry.backoff.max" => "retry.backoff.base",
+        "slow_calls.minimum_calls" => "slow_calls.window",
+        own => own,
+    }
 }
 
 impl CircuitSettings {

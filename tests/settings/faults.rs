@@ -1,7 +1,7 @@
 //! What is wrong is told at once, with its path, its value and its bound.
 
 use proptest::prelude::*;
-use tower_breaker::settings::Draft;
+use tower_breaker::settings::{Draft, TomlDraft};
 
 use crate::{App, faults};
 
@@ -105,6 +105,16 @@ fn what_is_inherited_is_told_where_it_stands_and_nowhere_else() {
 fn one_fault_is_not_told_as_two() {
     let found = faults("[by_name.it.half_open]\nprobe_timeout = '2m'\nmax_wait = 'long'");
     assert_eq!(found.len(), 1, "{found:?}");
+    let found =
+        faults("[by_name.it]\nfailure_rate = { minimum_calls = 30, window = 'short' }\nevidence.useless = 'much'");
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[test]
+fn a_fault_does_not_hide_its_neighbour() {
+    let found = faults("[by_name.it.half_open]\nprobe_timeout = 'long'\nmax_concurrent_probes = 0\nmax_wat = '1s'");
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!(faults("defaults.failure_rate.minimum_calls = 0\nby_name.it = 3").len(), 2);
 }
 
 #[test]
@@ -130,6 +140,36 @@ fn the_error_of_the_format_has_all_faults_in_its_text() {
     assert!(text.contains("`defaults.mode` is") && text.contains("`by_name.it.burst` is 3"), "{text}");
     let error = serde_json::from_str::<App>(r#"{"circuits": {"defaults": {"mode": 1, "mode": 2}}}"#).unwrap_err();
     assert!(error.to_string().contains("`defaults.mode` is 2, must be given once"), "{error}");
+}
+
+#[test]
+fn faults_of_toml_have_lines() {
+    let text = "[circuits.defaults]
+        mode = 'of'
+        evidence = { floor = 0,
+            tolerate = 1 }
+        [circuits.by_name.'a.b']
+        # ä
+        burst = {}
+        recovery.ramp.shares = [0.5, 0.1]
+        [circuits.by_key.c.keys.d]
+        base = 'e'";
+    #[derive(serde::Deserialize)]
+    struct Lined {
+        circuits: TomlDraft,
+    }
+    let lined: Lined = toml::from_str(text).expect("it is TOML");
+    let error = lined.circuits.check(text).expect_err("it is refused");
+    let mut lines: Vec<_> = error.faults().iter().map(|fault| fault.line().expect("a line")).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, [2, 3, 4, 7, 8, 10], "{error}");
+    assert!(
+        error.to_string().contains("`defaults.mode` is \"of\"") && error.to_string().contains("(line 2)"),
+        "{error}"
+    );
+    let good: Lined = toml::from_str(crate::formats::TOML).expect("it is TOML");
+    let plain: App = toml::from_str(crate::formats::TOML).expect("it is good");
+    assert_eq!(good.circuits.check(crate::formats::TOML).expect("it is good"), plain.circuits);
 }
 
 /// Something that some format can say.

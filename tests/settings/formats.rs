@@ -5,7 +5,7 @@ use tower_breaker::CircuitsConfig;
 
 use crate::App;
 
-const TOML: &str = "
+pub(crate) const TOML: &str = "
 [circuits.defaults]
 failure_rate = { threshold = '50%', minimum_calls = 10, window = '1m 30s' }
 [circuits.by_name.payments]
