@@ -24,12 +24,26 @@ pub mod balancers {}
 #[doc = include_str!("../docs/keys.md")]
 pub mod keys {}
 
+#[cfg(feature = "stack")]
+#[doc = include_str!("../docs/ordering.md")]
+pub mod ordering {}
+
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
 
 #[cfg(all(feature = "http", feature = "retry"))]
 #[doc = include_str!("../docs/retry.md")]
 pub mod retry {}
+
+#[cfg_attr(feature = "http", doc = include_str!("../docs/bulkhead.md"))]
+#[cfg_attr(
+    not(feature = "http"),
+    doc = "Bulkheads and timeouts: `docs/bulkhead.md`, whose code needs the feature `http`."
+)]
+pub mod bulkhead {}
+#[cfg(feature = "stale")]
+#[doc = include_str!("../docs/fallback.md")]
+pub mod fallback {}
 
 #[cfg(all(feature = "keyed", feature = "retry", feature = "serde"))]
 #[doc = include_str!("../docs/settings.md")]

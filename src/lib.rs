@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod bulkhead;
 pub mod circuit;
 pub mod classify;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "fallback")]
+pub mod fallback;
 pub mod guide;
 pub mod machine;
 pub mod observe;
@@ -15,8 +18,13 @@ pub mod retry;
 pub mod service;
 #[cfg(feature = "serde")]
 pub mod settings;
+#[cfg(feature = "stack")]
+pub mod stack;
+pub mod timeout;
 
+mod once_ready;
 mod outcome;
+mod overloaded;
 mod rejected;
 mod rng;
 mod state;
@@ -32,6 +40,7 @@ pub use self::{
     circuit::{CallError, Circuit, Permit},
     config::{Config, ConfigError},
     outcome::{Failure, InvalidWeight, Outcome, Weight},
+    overloaded::Overloaded,
     rejected::Rejected,
     service::{BoxError, CircuitBreaker, CircuitBreakerLayer},
     state::{Mode, State},

@@ -2,11 +2,13 @@
 
 use std::{convert::Infallible, future::ready, hint::black_box, task::Context, task::Waker};
 
-use tower::{Layer, Service, service_fn};
+use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_breaker::{
     BoxError, Circuit, CircuitBreakerLayer, Config, Outcome, State,
+    bulkhead::{Bulkhead, BulkheadConfig, BulkheadLayer},
     classify::ErrorsAsFailures,
     config::{Consecutive, FailureCount, FailureRate, SlowCalls, Window},
+    timeout::{AttemptTimeoutLayer, TotalTimeoutLayer},
 };
 
 const CALLS: u64 = 1_000;
@@ -132,4 +134,104 @@ fn retries_allocate_nothing_for_a_call_that_needs_none() {
         black_box(retries.begin().again(Cause::Failed, None));
     });
     assert_eq!(count, 0, "nor does a decision");
+}
+
+fn allocations_of<S: Service<u64>>(mut service: S) -> u64 {
+    let mut cx = Context::from_waker(Waker::noop());
+    allocations(|| {
+        assert!(service.poll_ready(&mut cx).is_ready());
+        let call = std::pin::pin!(service.call(black_box(1)));
+        assert!(call.poll(&mut cx).is_ready());
+    })
+}
+
+#[test]
+fn a_call_through_bulkhead_and_timeouts_allocates_nothing_if_it_need_not_wait() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _timers = runtime.enter();
+    let limit = std::time::Duration::from_secs(1);
+    let bulkhead = Bulkhead::new("it", BulkheadConfig::new(1)).unwrap();
+    let service = ServiceBuilder::new()
+        .layer(TotalTimeoutLayer::new("it", limit).unwrap())
+        .layer(BulkheadLayer::new(bulkhead))
+        .layer(AttemptTimeoutLayer::new("it", limit).unwrap())
+        .service(service_fn(|n: u64| ready(Ok::<_, Infallible>(n))));
+    assert_eq!(allocations_of(service), 0);
+}
+
+#[test]
+fn who_is_shed_costs_the_box_of_the_error_and_who_waits_one_more() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _timers = runtime.enter();
+    let shut = |queue| {
+        let config = BulkheadConfig::new(1).queue(queue, std::time::Duration::from_secs(1));
+        let bulkhead = Bulkhead::new("it", config).unwrap();
+        let place = runtime.block_on(bulkhead.enter()).unwrap();
+        let layer = BulkheadLayer::new(bulkhead);
+        (layer.layer(service_fn(|n: u64| ready(Ok::<_, Infallible>(n)))), place)
+    };
+    let (service, _place) = shut(0);
+    assert_eq!(allocations_of(service), CALLS);
+    let (mut service, _place) = shut(1);
+    let mut cx = Context::from_waker(Waker::noop());
+    let waits = allocations(|| {
+        let call = std::pin::pin!(service.call(black_box(1)));
+        assert!(call.poll(&mut cx).is_pending());
+    });
+    assert_eq!(waits, CALLS);
+}
+
+/// What was drawn lies in the future. A `Uri` counts up a reference.
+#[cfg(all(feature = "fallback", feature = "http"))]
+#[test]
+fn a_fallback_allocates_nothing_for_a_call_that_needs_none() {
+    use http::{Request, Response};
+    use tower_breaker::{classify::HttpClassifier, fallback::FallbackLayer};
+    let inner = || service_fn(|_: Request<()>| ready(Ok::<_, BoxError>(Response::new(String::new()))));
+    let count = |service: &mut dyn FnMut(Request<()>)| {
+        let uri: http::Uri = "/a/path".parse().expect("a path");
+        allocations(|| {
+            let mut request = Request::new(());
+            *request.uri_mut() = uri.clone();
+            service(request);
+        })
+    };
+    let mut value = FallbackLayer::value(Response::new("large".repeat(100)))
+        .on_failure(HttpClassifier::new())
+        .mark()
+        .layer(inner());
+    let mut other = FallbackLayer::service(
+        |request: &Request<()>| request.uri().clone(),
+        service_fn(|_: http::Uri| ready(Ok::<_, BoxError>(Response::new(String::new())))),
+    )
+    .layer(inner());
+    let mut cx = Context::from_waker(Waker::noop());
+    let value = count(&mut |request| assert!(std::pin::pin!(value.call(request)).poll(&mut cx).is_ready()));
+    let mut cx = Context::from_waker(Waker::noop());
+    let other = count(&mut |request| assert!(std::pin::pin!(other.call(request)).poll(&mut cx).is_ready()));
+    assert_eq!((value, other), (0, 0));
+}
+
+/// The body is wrapped in place; a copy is begun only where the answer may be kept.
+#[cfg(feature = "stale")]
+#[test]
+fn a_stale_cache_allocates_nothing_for_an_answer_that_it_does_not_keep() {
+    use http::{Request, Response};
+    use http_body_util::Empty;
+    use tower_breaker::fallback::{FallbackLayer, StaleCache};
+    let cache = StaleCache::new(10, std::time::Duration::from_secs(1));
+    let body = || ready(Ok::<_, BoxError>(Response::new(Empty::<bytes::Bytes>::new())));
+    let count = |method: http::Method, key: Option<&'static str>| {
+        let layer = FallbackLayer::stale(cache.clone(), move |_, _| key.map(ToOwned::to_owned));
+        let mut service = layer.layer(service_fn(move |_: Request<()>| body()));
+        let mut cx = Context::from_waker(Waker::noop());
+        allocations(|| {
+            let mut request = Request::new(());
+            *request.method_mut() = method.clone();
+            assert!(std::pin::pin!(service.call(request)).poll(&mut cx).is_ready());
+        })
+    };
+    assert_eq!(count(http::Method::POST, Some("key")), 0);
+    assert_eq!(count(http::Method::GET, None), 0);
+    assert!(count(http::Method::GET, Some("key")) > 0, "key, copy and entry");
 }

@@ -10,6 +10,7 @@ mod support;
 
 mod bodies;
 mod callgrind;
+mod limits;
 
 use support::{
     bars::Bars,
@@ -44,6 +45,7 @@ fn main() {
         table("http", &contenders::http(), None);
     }
     bodies::table(&mut bars);
+    limits::table(&mut bars);
     windows(&mut bars);
     bars.print();
 }
@@ -109,6 +111,9 @@ fn code(scene: Scene) -> &'static str {
 /// What runs under callgrind: everything up to the calls is the same for both numbers of calls.
 fn work(job: &callgrind::Job) {
     let [what, which, scene] = &job.what;
+    if what == "limits" {
+        return limits::work(which, job.calls);
+    }
     if what == "body" {
         return bodies::work(which, scene.parse().expect("a number of frames"), job.calls);
     }

@@ -2,9 +2,9 @@
 
 use std::{any::Any, error::Error};
 
-use tower::{BoxError, load_shed::error::Overloaded};
+use tower::{BoxError, load_shed};
 
-use crate::{outcome::Outcome, rejected::Rejected};
+use crate::{outcome::Outcome, overloaded::Overloaded, rejected::Rejected};
 
 /// What an error means that nothing more is known of: a failure, unless it is of our own making.
 pub(super) fn classify<E: 'static>(error: &E) -> Outcome {
@@ -23,8 +23,8 @@ fn as_dyn(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
 }
 
 /// Finds an error of type `T`: the error itself, or one in a boxed error and its chain of sources.
-#[cfg(feature = "http")]
-pub(super) fn find<T: Error + 'static>(error: &dyn Any) -> Option<&T> {
+#[cfg(any(feature = "fallback", feature = "http"))]
+pub(crate) fn find<T: Error + 'static>(error: &dyn Any) -> Option<&T> {
     if let Some(found) = error.downcast_ref() {
         return Some(found);
     }
@@ -41,7 +41,10 @@ pub(super) fn find<T: Error + 'static>(error: &dyn Any) -> Option<&T> {
 /// Whether the call was not made, by our own doing: it says nothing about the dependency.
 pub(crate) fn is_local<E: 'static>(error: &E) -> bool {
     let any: &dyn Any = error;
-    any.is::<Rejected>() || any.is::<Overloaded>() || any_in_chain(error, is_of_our_making)
+    any.is::<Rejected>()
+        || any.is::<Overloaded>()
+        || any.is::<load_shed::error::Overloaded>()
+        || any_in_chain(error, is_of_our_making)
 }
 
 fn is_of_our_making(error: &(dyn Error + 'static)) -> bool {
@@ -49,7 +52,7 @@ fn is_of_our_making(error: &(dyn Error + 'static)) -> bool {
     if super::of_reqwest::is_local(error) {
         return true;
     }
-    error.is::<Rejected>() || error.is::<Overloaded>()
+    error.is::<Rejected>() || error.is::<Overloaded>() || error.is::<load_shed::error::Overloaded>()
 }
 
 /// Whether it is so for a boxed error, or for one in its chain of sources.

@@ -22,6 +22,10 @@ mod retry_after;
 #[cfg(feature = "http")]
 mod seen;
 
+#[cfg(feature = "fallback")]
+pub(crate) use self::chain::find as find_error;
+#[cfg(any(feature = "fallback", all(feature = "http", feature = "retry")))]
+pub(crate) use self::chain::is_local;
 #[cfg(feature = "tower-http")]
 pub use self::of_tower_http::TowerHttp;
 #[cfg(feature = "http")]
@@ -31,10 +35,7 @@ pub use self::{
     seen::{HttpFn, Seen, http_fn},
 };
 #[cfg(all(feature = "http", feature = "retry"))]
-pub(crate) use self::{
-    chain::{any_in_chain, is_local},
-    retry_after::read as read_retry_after,
-};
+pub(crate) use self::{chain::any_in_chain, retry_after::read as read_retry_after};
 #[cfg(feature = "grpc")]
 pub use self::{grpc::GrpcClassifier, grpc_code::GrpcCode};
 

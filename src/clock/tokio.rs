@@ -40,6 +40,12 @@ impl Clock for TokioClock {
     }
 }
 
+/// Reads tokio's clock, for who waits by tokio's timers in any case.
+#[expect(clippy::disallowed_methods, reason = "this module is where clocks are read")]
+pub(crate) fn tokio_now() -> time::Instant {
+    time::Instant::now()
+}
+
 /// Whether tokio's time stands still, or has been moved, as seen from this thread.
 #[expect(clippy::disallowed_methods, reason = "this module is where clocks are read")]
 pub(super) fn is_paused() -> bool {

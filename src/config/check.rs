@@ -88,6 +88,12 @@ impl Check {
         self.0.push(Fault::new(field, value, bound));
     }
 
+    /// Takes the faults of a part over.
+    #[cfg(feature = "stack")]
+    pub(crate) fn all(&mut self, part: ConfigError) {
+        self.0.extend(part.into_faults());
+    }
+
     /// NaN is within no bounds.
     pub(crate) fn within<T: PartialOrd + Debug>(&mut self, field: &'static str, value: T, least: T, most: T) {
         if !(value >= least && value <= most) {

@@ -21,6 +21,11 @@ impl ConfigError {
         Self { faults: faults.collect() }
     }
 
+    #[cfg(feature = "stack")]
+    pub(crate) fn into_faults(self) -> Vec<Fault> {
+        self.faults
+    }
+
     /// Returns all faults, in the order of the fields.
     #[must_use]
     pub fn faults(&self) -> &[Fault] {

@@ -23,7 +23,6 @@ mod presets;
 mod recover;
 mod trip;
 
-#[cfg(feature = "retry")]
 pub(crate) use self::check::{Check, MANY, MS, YEAR};
 pub use self::{
     error::{ConfigError, Fault},

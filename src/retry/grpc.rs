@@ -6,11 +6,11 @@ use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use tower::retry::Policy;
 
 use crate::{
-    classify::is_local,
+    classify::{GrpcCode, is_local},
     clock::Sleep,
     retry::{
         Cause, Replay, Retries,
-        http::{cause_of, copy, number, was_never_sent},
+        http::{cause_of, copy, left, number, was_never_sent},
     },
 };
 
@@ -18,7 +18,7 @@ use crate::{
 ///
 /// | result | is tried again |
 /// |---|---|
-/// | `Rejected`, tower's `Overloaded` | never: it was our own doing |
+/// | `Rejected`, `Overloaded`, ours or tower's | never: it was our own doing |
 /// | a connection that was refused: never sent | yes |
 /// | `grpc-status` `UNAVAILABLE` in the head; HTTP 429, 502, 503, 504 | yes |
 /// | any other error: a timeout, a reset | if all methods are said to be [idempotent](Self::idempotent) |
@@ -57,21 +57,15 @@ pub struct GrpcRetry {
     idempotent: bool,
 }
 
-/// Codes by the names of gRPC's list of status codes.
-const DEADLINE_EXCEEDED: u32 = 4;
-const UNAVAILABLE: u32 = 14;
-
 impl GrpcRetry {
     /// Makes the policy of the table above.
     pub fn new(retries: Retries) -> Self {
-        Self { retries, codes: 1 << UNAVAILABLE, idempotent: false }
+        Self { retries, codes: 1 << GrpcCode::Unavailable as u32, idempotent: false }
     }
 
-    /// Adds a status code, 0 to 16 by gRPC's numbers: such an answer is tried again. Other numbers change nothing.
-    ///
-    /// `RESOURCE_EXHAUSTED` is 8, `ABORTED` 10.
-    pub fn retry_on(self, code: u32) -> Self {
-        Self { codes: self.codes | if code <= 16 { 1 << code } else { 0 }, ..self }
+    /// Adds a status code: such an answer is tried again.
+    pub fn retry_on(self, code: GrpcCode) -> Self {
+        Self { codes: self.codes | 1 << code as u32, ..self }
     }
 
     /// Says that all methods may be called twice: then calls that ended without an answer are tried again too.
@@ -84,10 +78,10 @@ impl GrpcRetry {
         match result {
             Ok(response) => {
                 let code = code(response.status(), response.headers())?;
-                if code > 16 || self.codes & 1 << code == 0 {
+                if self.codes & 1 << code as u32 == 0 {
                     return None;
                 }
-                let cause = if code == DEADLINE_EXCEEDED { Cause::TimedOut } else { Cause::Failed };
+                let cause = if code == GrpcCode::DeadlineExceeded { Cause::TimedOut } else { Cause::Failed };
                 Some((cause, pushback(response.headers())?))
             }
             Err(error) if is_local(error) => None,
@@ -105,7 +99,7 @@ impl<B: Replay, R, E: 'static> Policy<Request<B>, Response<R>, E> for GrpcRetry 
         if !request.body().is_whole() {
             return None;
         }
-        let wait = self.retries.again(cause, after)?;
+        let wait = self.retries.again_within(cause, after, left(request))?;
         number(request, HeaderName::from_static("grpc-previous-rpc-attempts"), &self.retries);
         Some(self.retries.sleep(wait))
     }
@@ -116,13 +110,10 @@ impl<B: Replay, R, E: 'static> Policy<Request<B>, Response<R>, E> for GrpcRetry 
     }
 }
 
-/// The code in the head; none if it is not there yet, or is no number.
-fn code(status: StatusCode, headers: &HeaderMap) -> Option<u32> {
-    match headers.get("grpc-status") {
-        Some(code) => code.to_str().ok()?.parse().ok(),
-        // What a proxy answers is no gRPC; its list of HTTP statuses says what they stand for.
-        None => matches!(status.as_u16(), 429 | 502 | 503 | 504).then_some(UNAVAILABLE),
-    }
+/// The code in the head; none if it is not there yet.
+fn code(status: StatusCode, headers: &HeaderMap) -> Option<GrpcCode> {
+    // What a proxy answers is no gRPC; the project's list of HTTP statuses says what they stand for.
+    GrpcCode::read(headers).or_else(|| (status != StatusCode::OK).then(|| GrpcCode::from_http(status)))
 }
 
 /// What the server asks for, if anything; none at all if it forbids a retry, by a negative number or by what is no number.

@@ -11,20 +11,22 @@ use crate::{
     outcome::Outcome,
     retry::{Cause, Replay, Retries},
     sync::Arc,
+    timeout::{Deadline, TimedOut},
 };
 
 /// A policy for tower's `RetryLayer`: repeats HTTP calls where that is safe and may help.
 ///
 /// | result | is tried again |
 /// |---|---|
-/// | `Rejected`, tower's `Overloaded` | never: it was our own doing |
+/// | `Rejected`, `Overloaded`, ours or tower's | never: it was our own doing |
 /// | a connection that was refused: never sent | whatever the method |
 /// | 429 | whatever the method: the request was turned away, not carried out |
 /// | 408, 500, 502, 503, 504; any other error | if the request is idempotent |
 /// | anything else | never |
 ///
 /// A request is idempotent by its method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE), or by a header `Idempotency-Key`. The list of
-/// statuses is that of AWS's SDKs, and 408. `Retry-After` is a lower bound. All else is decided by [`Retries`].
+/// statuses is that of AWS's SDKs, and 408. `Retry-After` is a lower bound. A wait that would outlast the [`Deadline`] of the request
+/// is not begun. All else is decided by [`Retries`].
 ///
 /// Errors are looked into if they are boxed, as behind any tower layer that makes errors of its own.
 ///
@@ -129,7 +131,7 @@ impl<B: Replay, R, E: 'static> Policy<Request<B>, Response<R>, E> for HttpRetry 
         if !request.body().is_whole() {
             return None;
         }
-        let wait = self.retries.again(cause, after)?;
+        let wait = self.retries.again_within(cause, after, left(request))?;
         if let Some(name) = &self.rules.attempt_header {
             number(request, name.clone(), &self.retries);
         }
@@ -173,6 +175,11 @@ pub(super) fn number<B>(request: &mut Request<B>, name: HeaderName, retries: &Re
     request.headers_mut().insert(name, HeaderValue::from(retries.attempts() - 1));
 }
 
+/// How long the caller still waits, if that is known.
+pub(super) fn left<B>(request: &Request<B>) -> Option<Duration> {
+    request.extensions().get().map(Deadline::left)
+}
+
 /// Whether the request was not sent: the system says so. "Unreachable" is not among it, since that can also end a connection on
 /// which a request was sent.
 pub(super) fn was_never_sent<E: 'static>(error: &E) -> bool {
@@ -187,6 +194,7 @@ pub(super) fn was_never_sent<E: 'static>(error: &E) -> bool {
 pub(super) fn cause_of<E: 'static>(error: &E) -> Cause {
     let timed_out = any_in_chain(error, |error| {
         error.is::<Elapsed>()
+            || error.is::<TimedOut>()
             || error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
     });
     if timed_out { Cause::TimedOut } else { Cause::Failed }

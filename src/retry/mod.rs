@@ -34,7 +34,7 @@ pub mod budget;
 mod config;
 #[cfg(feature = "http")]
 mod drain;
-#[cfg(feature = "http")]
+#[cfg(feature = "grpc")]
 mod grpc;
 #[cfg(feature = "http")]
 mod http;
@@ -42,6 +42,8 @@ mod http;
 mod replay;
 pub mod retries;
 
+#[cfg(feature = "grpc")]
+pub use self::grpc::GrpcRetry;
 pub use self::{
     backoff::{Backoff, Delays, Spread},
     budget::Budget,
@@ -51,7 +53,6 @@ pub use self::{
 #[cfg(feature = "http")]
 pub use self::{
     drain::{Drain, Draining},
-    grpc::GrpcRetry,
     http::HttpRetry,
     replay::{Replay, ReplayBody},
 };

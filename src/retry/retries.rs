@@ -106,6 +106,16 @@ impl Retries {
     /// [`RetryConfig::max_retry_after`], if the wait would end after [`RetryConfig::deadline`], or if the budget has
     /// no token left. A token is taken only where there is leave.
     pub fn again(&mut self, cause: Cause, after: Option<Duration>) -> Option<Duration> {
+        self.again_within(cause, after, None)
+    }
+
+    /// As [`again`](Self::again), for a caller that waits for no longer than `left`.
+    pub(super) fn again_within(
+        &mut self,
+        cause: Cause,
+        after: Option<Duration>,
+        left: Option<Duration>,
+    ) -> Option<Duration> {
         let Common { config, budget, circuit, clock, next_seed } = &*self.common;
         if self.is_last() || circuit.as_ref().is_some_and(is_troubled) {
             return None;
@@ -117,7 +127,9 @@ impl Retries {
         // Relaxed: a number that nobody else has is all that is needed.
         let fresh = || config.backoff.delays(next_seed.fetch_add(1, Ordering::Relaxed));
         let wait = after.saturating_add(self.delays.get_or_insert_with(fresh).next()?);
-        if clock.now().since(self.began).saturating_add(wait) >= config.deadline {
+        if clock.now().since(self.began).saturating_add(wait) >= config.deadline
+            || left.is_some_and(|left| wait >= left)
+        {
             return None;
         }
         let cost = match cause {

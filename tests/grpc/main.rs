@@ -6,4 +6,6 @@ mod breaks;
 mod kinds;
 mod open;
 mod others;
+#[cfg(feature = "stack")]
+mod stack;
 mod support;

@@ -37,7 +37,15 @@ mod body;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod body_net;
 #[cfg(all(feature = "http", feature = "test-util"))]
+mod bulkhead;
+#[cfg(all(feature = "http", feature = "test-util"))]
 mod client;
+#[cfg(feature = "stale")]
+mod fallback;
+#[cfg(all(feature = "stale", feature = "test-util"))]
+mod fallback_net;
+#[cfg(all(feature = "stale", feature = "test-util"))]
+mod fallback_stale;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod order;
 #[cfg(all(feature = "http", feature = "retry", feature = "test-util"))]
@@ -48,3 +56,5 @@ mod retry_bodies;
 mod retry_load;
 #[cfg(all(feature = "http", feature = "test-util"))]
 mod server;
+#[cfg(all(feature = "stack", feature = "test-util"))]
+mod stack;

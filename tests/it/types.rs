@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_breaker::{
     BoxError, CallError, Circuit, CircuitBreaker, CircuitBreakerLayer, Config, ConfigError, Failure, Instant,
-    InvalidWeight, Mode, Outcome, Permit, Rejected, State, Weight,
+    InvalidWeight, Mode, Outcome, Overloaded, Permit, Rejected, State, Weight,
     circuit::{Builder, Events, Missed, Rule},
     classify::{Classifier, ClassifyFn, ErrorsAsFailures, classify_fn},
     clock::{Clock, Sleep, TokioClock},
@@ -62,14 +62,39 @@ fn public_types_are_send_sync_unpin_and_debug() {
     plain::<(FailWith<fn()>, ReplyWith<fn()>, ClassifyFn<fn()>)>();
 }
 
+#[test]
+fn bulkheads_and_timeouts_are_what_their_parts_are() {
+    use tower_breaker::{bulkhead, timeout};
+    type Inner = tower::util::ServiceFn<fn(()) -> Ready<Result<(), BoxError>>>;
+    plain::<(bulkhead::Bulkhead, bulkhead::BulkheadConfig, bulkhead::BulkheadLayer, bulkhead::Place)>();
+    plain::<(bulkhead::Overload, Overloaded, timeout::TimedOut, timeout::Fixed)>();
+    plain::<(timeout::TotalTimeoutLayer, timeout::AttemptTimeoutLayer)>();
+    plain::<(bulkhead::InBulkhead<()>, timeout::TotalTimeout<()>, timeout::AttemptTimeout<()>)>();
+    send::<bulkhead::InBulkhead<std::cell::Cell<()>>>();
+    plain::<bulkhead::ResponseFuture<Inner, ()>>();
+    plain::<timeout::OnceReady<Inner, ()>>();
+    send::<timeout::ResponseFuture<Pinned>>();
+    sync::<timeout::ResponseFuture<Pinned>>();
+    debug::<timeout::ResponseFuture<Rc<()>>>();
+    error::<Overloaded>();
+    error::<timeout::TimedOut>();
+    // Neither the service, its request, its future nor its error need be anything.
+    let _ = bulkhead::Bulkhead::new("it", bulkhead::BulkheadConfig::new(1)).map(|bulkhead| {
+        let unsendable = service_fn(|_: Rc<()>| async { Ok::<_, std::convert::Infallible>(Rc::new(())) });
+        ServiceBuilder::new().layer(bulkhead::BulkheadLayer::new(bulkhead)).service(unsendable).oneshot(Rc::new(()))
+    });
+}
+
 #[cfg(feature = "http")]
 #[test]
 fn public_types_for_http_are_send_sync_unpin_and_debug() {
     use tower_breaker::{
         classify::{AtEnd, HttpClassifier, HttpFn, Seen},
         service::{EndOfBody, Reply503, ResponseBody},
+        timeout::{CallLimits, Deadline, DeadlineHeader, PerRequest},
     };
     plain::<(HttpClassifier, HttpFn<fn()>, Reply503, EndOfBody)>();
+    plain::<(CallLimits, Deadline, DeadlineHeader, PerRequest)>();
     send::<AtEnd>();
     sync::<AtEnd>();
     debug::<(AtEnd, ResponseBody<()>)>();
@@ -272,4 +297,62 @@ fn policies_and_bodies_are_what_their_parts_are() {
     send::<Draining<Sleep, ()>>();
     unpin::<Draining<Sleep, ()>>();
     unpin::<ReplayBody<PhantomPinned>>();
+}
+
+#[cfg(feature = "stale")]
+#[test]
+fn what_is_there_for_fallbacks_is_what_its_parts_are() {
+    use tower_breaker::fallback::{
+        Counts, Fallback, FallbackLayer, FallenBack, LastGood, Marked, OnRejected, Plan, Stale, StaleBody, StaleCache,
+        Value,
+    };
+    plain::<(Counts, FallenBack, Stale, StaleCache)>();
+    plain::<FallbackLayer<Value<()>>>();
+    plain::<FallbackLayer<Marked<LastGood<fn()>>>>();
+    plain::<Fallback<(), Plan<Value<()>, OnRejected>>>();
+    send::<Fallback<std::cell::Cell<()>, Plan<Value<()>, OnRejected>>>();
+    send::<StaleBody<std::cell::Cell<()>>>();
+    sync::<StaleBody<()>>();
+    unpin::<StaleBody<()>>();
+    debug::<StaleBody<Rc<()>>>();
+}
+
+/// They borrow, cannot be sent and cannot be cloned.
+#[cfg(feature = "fallback")]
+#[test]
+fn a_fallback_asks_nothing_of_service_request_response_and_error() {
+    use tower_breaker::fallback::FallbackLayer;
+    let text = String::from("local");
+    let local = Local { text: &text, _not_send: Rc::default() };
+    let failed = |result: Result<&Borrowed<'_>, &Borrowed<'_>>| result.is_err();
+    let unused = FallbackLayer::service(
+        |_: &Borrowed<'_>| "local",
+        service_fn(|text: &'static str| ready(Ok::<_, BoxError>(Borrowed(text, Rc::default())))),
+    );
+    let mut service = unused.on(failed).layer(local);
+    let Some(Ok(answer)) = service.call(Borrowed("other", Rc::default())).now_or_never() else { panic!("no answer") };
+    assert_eq!(answer.0, "local");
+    let Some(Ok(answer)) = service.call(Borrowed("local", Rc::default())).now_or_never() else { panic!("no answer") };
+    drop(answer.1);
+}
+
+/// The body of hyper and the boxed one of http-body-util are so.
+#[cfg(feature = "stale")]
+#[test]
+fn the_call_of_a_body_that_can_only_be_sent_can_be_sent() {
+    use http::{Request, Response};
+    use tower_breaker::fallback::{FallbackLayer, StaleCache};
+    type OnlySend = http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, BoxError>;
+    fn sent<T: Send>(_: T) {}
+    let inner = service_fn(|_: Request<OnlySend>| ready(Err::<Response<OnlySend>, BoxError>("down".into())));
+    let request = || Request::new(OnlySend::default());
+    let cache = StaleCache::new(1, std::time::Duration::from_secs(1));
+    sent(FallbackLayer::stale(cache, |_, _| None).mark().layer(inner).call(request()));
+    let body = || async { Some(Response::new(OnlySend::default())) };
+    sent(FallbackLayer::from_async(|_: &Request<OnlySend>| (), move |(), _| body()).layer(inner).call(request()));
+    sent(
+        FallbackLayer::service(|_: &Request<OnlySend>| OnlySend::default(), inner.map_request(Request::new))
+            .layer(inner)
+            .call(request()),
+    );
 }

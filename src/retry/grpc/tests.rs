@@ -30,7 +30,7 @@ fn repeats(policy: &GrpcRetry, error: impl Into<BoxError>) -> bool {
 
 #[test]
 fn of_all_codes_unavailable_is_tried_again_and_others_if_they_are_chosen() {
-    let chosen = policy().retry_on(8).retry_on(4).retry_on(17).retry_on(u32::MAX);
+    let chosen = policy().retry_on(GrpcCode::ResourceExhausted).retry_on(GrpcCode::DeadlineExceeded);
     for code in [
         "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "64", "x", "",
     ] {
