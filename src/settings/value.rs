@@ -67,7 +67,7 @@ pub(super) enum Reading {
     /// From any format.
     Plain,
     /// From TOML, which tells where a value stands if it is asked for a struct of this name. NOTE: the names are those of the
-    /// crate serde_spanned, which keeps them fixed for all who deserialize a `Spanned`.
+    /// crate `serde_spanned`, which keeps them fixed for all who deserialize a `Spanned`.
     Spanned,
 }
 
@@ -165,14 +165,14 @@ impl<'de> Visitor<'de> for Reading {
                     return Err(A::Error::custom(format!("a key is {key}, must be text")));
                 }
             };
-            match key.as_str() {
-                START => start = Some(entries.next_value()?),
-                END => {
+            match (self, key.as_str()) {
+                (Self::Spanned, START) => start = Some(entries.next_value()?),
+                (Self::Spanned, END) => {
                     entries.next_value::<IgnoredAny>()?;
                 }
                 // The last of the three: the value itself, of whatever kind.
-                VALUE => return entries.next_value_seed(Whole(self)).map(|value| (value, start)),
-                _ => {
+                (Self::Spanned, VALUE) => return entries.next_value_seed(Whole(self)).map(|value| (value, start)),
+                (Self::Plain | Self::Spanned, _) => {
                     let (value, at) = entries.next_value_seed(self)?;
                     table.push(Entry { key, value, at });
                 }

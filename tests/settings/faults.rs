@@ -140,6 +140,9 @@ fn the_error_of_the_format_has_all_faults_in_its_text() {
     assert!(text.contains("`defaults.mode` is") && text.contains("`by_name.it.burst` is 3"), "{text}");
     let error = serde_json::from_str::<App>(r#"{"circuits": {"defaults": {"mode": 1, "mode": 2}}}"#).unwrap_err();
     assert!(error.to_string().contains("`defaults.mode` is 2, must be given once"), "{error}");
+    // No key of a file is taken for what tells where another stands.
+    let draft: Draft = serde_json::from_str(r#"{"$__serde_spanned_private_value": {}}"#).expect("it is JSON");
+    assert_eq!(draft.check().expect_err("there is no such key").faults().len(), 1);
 }
 
 #[test]
