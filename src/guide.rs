@@ -45,6 +45,10 @@ pub mod bulkhead {}
 #[doc = include_str!("../docs/fallback.md")]
 pub mod fallback {}
 
+#[cfg(all(feature = "keyed", feature = "retry", feature = "serde"))]
+#[doc = include_str!("../docs/settings.md")]
+pub mod settings {}
+
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 

@@ -18,7 +18,7 @@ const STOREYS: &[&[&str]] = &[
     &["registry"],
     &["bulkhead", "service", "timeout"],
     &["fallback", "retry"],
-    &["stack"],
+    &["settings", "stack"],
 ];
 
 /// Where each foreign crate may be named.
@@ -71,6 +71,7 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("httpdate", &["classify/retry_after.rs"]),
+    ("humantime", &["settings/scalar.rs"]),
     ("loom", &["sync/loom.rs"]),
     ("papaya", &["registry/live.rs"]),
     (
@@ -92,6 +93,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("quick_cache", &["fallback/stale/cache.rs"]),
     ("reqwest", &["classify/of_reqwest.rs", "service/over_reqwest.rs"]),
+    ("serde", &["settings/draft.rs", "settings/value.rs"]),
     ("shuttle", &["sync/shuttle.rs"]),
     // For loom, to number the threads of a model without a step. For tonic, a status that is made once.
     (
