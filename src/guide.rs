@@ -24,6 +24,10 @@ pub mod balancers {}
 #[doc = include_str!("../docs/keys.md")]
 pub mod keys {}
 
+#[cfg(all(feature = "keyed", feature = "metrics"))]
+#[doc = include_str!("../docs/metrics.md")]
+pub mod metrics {}
+
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
 

@@ -7,6 +7,8 @@ pub mod clock;
 pub mod config;
 pub mod guide;
 pub mod machine;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod observe;
 #[cfg(feature = "keyed")]
 pub mod registry;

@@ -16,7 +16,7 @@ const STOREYS: &[&[&str]] = &[
     &["classify", "observe"],
     &["circuit"],
     &["registry"],
-    &["service"],
+    &["metrics", "service"],
     &["retry"],
 ];
 
@@ -51,6 +51,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("http_body", &["retry/drain.rs", "retry/replay.rs", "service/body.rs", "service/end_of_body.rs"]),
     ("httpdate", &["classify/retry_after.rs"]),
     ("loom", &["sync/loom.rs"]),
+    ("metrics", &["metrics/names.rs", "metrics/publish.rs"]),
     ("papaya", &["registry/live.rs"]),
     ("pin_project_lite", &["retry/drain.rs", "service/body.rs", "service/future.rs"]),
     ("reqwest", &["classify/of_reqwest.rs", "service/over_reqwest.rs"]),
