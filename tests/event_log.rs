@@ -9,7 +9,7 @@ use tower_breaker::{
 };
 
 fn circuit(name: &str, log: &EventLog) -> Circuit {
-    Circuit::builder(name).config(Config::without_rules()).observe(log.clone()).build().unwrap()
+    Circuit::builder(name).config(Config::without_rules()).observe(log.clone()).build().expect("within bounds")
 }
 
 /// The words of each event, such as `payments open` or `payments forced_open`.

@@ -63,7 +63,7 @@ pub(super) const WOULD_REJECT: Metric = counter(
     "circuit_breaker_would_reject_total",
     Unit::Count,
     &["name"],
-    "Calls that were made in the mode metrics_only and would have been rejected.",
+    "Calls that were made in the metrics-only mode and would have been rejected.",
 );
 pub(super) const OPENED: Metric = counter(
     "circuit_breaker_opened_total",

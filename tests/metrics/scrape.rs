@@ -16,8 +16,8 @@ async fn serve(reporter: Reporter, prometheus: PrometheusHandle) -> String {
         let text = prometheus.render();
         async { text }
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let address = listener.local_addr().expect("it is bound");
     let app = Router::new().route("/metrics", routing::get(scrape));
     tokio::spawn(async move { axum::serve(listener, app).await });
     format!("http://{address}/metrics")
@@ -25,10 +25,10 @@ async fn serve(reporter: Reporter, prometheus: PrometheusHandle) -> String {
 
 async fn scrape(url: &str) -> Vec<String> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<&[u8]>>();
-    let response = client.get(url.parse().unwrap()).await.unwrap();
+    let response = client.get(url.parse().expect("a URL")).await.expect("it is served");
     assert_eq!(response.status(), 200);
-    let bytes = response.into_body().collect().await.unwrap().to_bytes();
-    String::from_utf8(bytes.to_vec()).unwrap().lines().map(str::to_owned).collect()
+    let bytes = response.into_body().collect().await.expect("it is whole").to_bytes();
+    String::from_utf8(bytes.to_vec()).expect("text").lines().map(str::to_owned).collect()
 }
 
 #[track_caller]
