@@ -27,13 +27,13 @@ mod sources;
 mod sum;
 mod tally;
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 pub use self::{
     names::{Kind, METRICS, Metric},
     sources::{Source, Sums},
 };
-use self::{publish::publish, tally::Tally};
+use self::{publish::publish, sum::Totals, tally::Tally};
 use crate::{
     observe::Observer,
     sync::{Arc, Mutex},
@@ -47,6 +47,8 @@ pub struct Reporter(Arc<Shared>);
 struct Shared {
     sources: Mutex<Vec<Arc<dyn Source>>>,
     tally: Arc<Tally>,
+    /// What has been published, so that no counter goes down.
+    published: Mutex<BTreeMap<Arc<str>, Totals>>,
 }
 
 impl Reporter {
@@ -82,7 +84,20 @@ impl Reporter {
         let sources = self.0.sources.lock().clone();
         let mut sums = Sums::default();
         sources.iter().for_each(|source| source.report(&mut sums));
+        self.0.keep_up(&mut sums);
         publish(&sums, &self.0.tally);
+    }
+}
+
+impl Shared {
+    /// Keeps counters up that would go down.
+    fn keep_up(&self, sums: &mut Sums) {
+        let mut published = self.published.lock();
+        for (name, sum) in &mut sums.0 {
+            let totals = published.entry(Arc::clone(name)).or_default();
+            totals.grow_to(sum.totals);
+            sum.totals = *totals;
+        }
     }
 }
 

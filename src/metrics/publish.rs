@@ -5,7 +5,7 @@ use metrics::{Key, Label, Level, Metadata, Recorder, SharedString};
 use super::{
     names::{self, Kind, METRICS, Metric},
     sources::Sums,
-    sum::{MODES, Sum},
+    sum::{MODES, Sum, Totals},
     tally::{Counts, Tally},
 };
 use crate::{state::State, sync::Arc};
@@ -42,7 +42,7 @@ struct Publisher<'a> {
 
 impl Publisher<'_> {
     fn sum(&self, sum: &Sum) {
-        let Sum { ledger, .. } = sum;
+        let Totals { ledger, times_opened, time_in } = sum.totals;
         for (outcome, count) in [
             ("success", ledger.succeeded),
             ("failure", ledger.failed),
@@ -55,9 +55,9 @@ impl Publisher<'_> {
         self.count(&names::LATE, &[], ledger.late);
         self.count(&names::REJECTED, &[], ledger.rejected);
         self.count(&names::WOULD_REJECT, &[], ledger.would_reject);
-        self.count(&names::OPENED, &[], sum.times_opened);
+        self.count(&names::OPENED, &[], times_opened);
         for (i, state) in State::ALL.into_iter().enumerate() {
-            self.count(&names::STATE_SECONDS, &[state.as_str()], sum.time_in[i].as_secs());
+            self.count(&names::STATE_SECONDS, &[state.as_str()], time_in[i].as_secs());
             self.set(&names::STATE, &[state.as_str()], sum.states[i].into());
         }
         for (mode, count) in MODES.into_iter().zip(sum.modes) {

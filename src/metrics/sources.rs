@@ -24,7 +24,7 @@ use crate::{circuit::Circuit, machine::Snapshot, sync::Arc};
 /// }
 /// ```
 pub trait Source: Send + Sync {
-    /// Adds what there is to report. Counters must not go down from one report to the next.
+    /// Adds what there is to report. Of a circuit that is not reported any more the last values stay.
     fn report(&self, sums: &mut Sums);
 }
 
@@ -55,7 +55,7 @@ impl<S: Source> Source for Vec<S> {
 #[cfg(feature = "keyed")]
 impl<K: Key> Source for Registry<K> {
     fn report(&self, sums: &mut Sums) {
-        // Before the others: what is forgotten in between is missing this time. Counted twice it would have to go down again.
+        // Before the others: what is forgotten in between is missing this time, which does not show. Counted twice it would.
         let forgotten = self.forgotten();
         if forgotten.circuits > 0 {
             sums.0.entry(self.name().into()).or_default().add_forgotten(&forgotten);

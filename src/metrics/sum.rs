@@ -12,10 +12,8 @@ use crate::{
 /// The numbers of all circuits of one name.
 #[derive(Debug, Default)]
 pub(super) struct Sum {
+    pub(super) totals: Totals,
     pub(super) circuits: u32,
-    pub(super) ledger: Ledger,
-    pub(super) times_opened: u64,
-    pub(super) time_in: [Duration; 4],
     /// How many circuits are in each state, in the order of [`State::ALL`].
     pub(super) states: [u32; 4],
     /// … and in each mode, in the order of [`MODES`].
@@ -28,13 +26,21 @@ pub(super) struct Sum {
     pub(super) outage: Duration,
 }
 
+/// What only grows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    pub(super) ledger: Ledger,
+    pub(super) times_opened: u64,
+    pub(super) time_in: [Duration; 4],
+}
+
 pub(super) const MODES: [Mode; 5] =
     [Mode::Auto, Mode::ForcedOpen, Mode::ForcedClosed, Mode::Disabled, Mode::MetricsOnly];
 
 impl Sum {
     pub(super) fn add(&mut self, snapshot: &Snapshot) {
         self.circuits += 1;
-        self.add_counts(snapshot.ledger, snapshot.times_opened, snapshot.time_in);
+        self.totals.add(snapshot.ledger, snapshot.times_opened, snapshot.time_in);
         for (count, state) in self.states.iter_mut().zip(State::ALL) {
             *count += u32::from(state == snapshot.state);
         }
@@ -51,14 +57,37 @@ impl Sum {
 
     #[cfg(feature = "keyed")]
     pub(super) fn add_forgotten(&mut self, forgotten: &Forgotten) {
-        self.add_counts(forgotten.ledger, forgotten.times_opened, forgotten.time_in);
+        self.totals.add(forgotten.ledger, forgotten.times_opened, forgotten.time_in);
     }
+}
 
-    fn add_counts(&mut self, ledger: Ledger, times_opened: u64, time_in: [Duration; 4]) {
+impl Totals {
+    fn add(&mut self, ledger: Ledger, times_opened: u64, time_in: [Duration; 4]) {
         self.ledger += ledger;
         self.times_opened += times_opened;
         for (sum, time) in self.time_in.iter_mut().zip(time_in) {
             *sum = sum.saturating_add(time);
+        }
+    }
+
+    /// Grows to what has been counted by now. What is less than before stays: a circuit is gone, or was just going.
+    pub(super) fn grow_to(&mut self, now: Self) {
+        let Ledger { succeeded, failed, ignored, cancelled, late, slow, rejected, would_reject } = &mut self.ledger;
+        for (line, now) in [
+            (succeeded, now.ledger.succeeded),
+            (failed, now.ledger.failed),
+            (ignored, now.ledger.ignored),
+            (cancelled, now.ledger.cancelled),
+            (late, now.ledger.late),
+            (slow, now.ledger.slow),
+            (rejected, now.ledger.rejected),
+            (would_reject, now.ledger.would_reject),
+            (&mut self.times_opened, now.times_opened),
+        ] {
+            *line = now.max(*line);
+        }
+        for (time, now) in self.time_in.iter_mut().zip(now.time_in) {
+            *time = now.max(*time);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the numbers are, for circuits and lists.
 
 use tower_breaker::{
-    Failure, Mode, Outcome,
+    Failure, Mode, Outcome, Registry,
     config::{FailureRate, SlowCalls},
     machine::Snapshot,
     metrics::{METRICS, Reporter, Source, Sums},
@@ -189,6 +189,24 @@ fn circuits_of_one_name_are_added_up_and_a_list_is_as_good_as_its_circuits() {
             ("calls_total b failure", 5.0),
             ("failure_rate b", 5.0 / 14.0),
         ]);
+    }
+}
+
+#[test]
+fn what_is_not_reported_any_more_keeps_its_last_values() {
+    let circuits = Registry::by_name().config(THREE).build().unwrap();
+    let reporter = Reporter::new();
+    reporter.add(circuits.clone());
+    for _ in 0..3 {
+        call(&circuits.circuit("search"), Outcome::Success);
+    }
+    publish(&reporter);
+    circuits.remove("search");
+    for (calls, counted) in [(2, 3.0), (2, 4.0)] {
+        for _ in 0..calls {
+            call(&circuits.circuit("search"), Outcome::Success);
+        }
+        publish(&reporter).assert(&[("calls_total search success", counted)]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Registries: as many series as names, and nothing is lost with what is forgotten.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use tower_breaker::{Circuit, Mode, Outcome, Registry, clock::ManualClock, machine::Ledger, metrics::Reporter};
 
@@ -54,6 +54,37 @@ fn what_a_registry_forgets_stays_counted() {
     let forgotten = tenants.forgotten();
     assert!(forgotten.circuits >= 400 && forgotten.ledger.succeeded == forgotten.circuits, "{forgotten:?}");
     assert!(tenants.len() <= 10);
+}
+
+#[test]
+fn no_counter_goes_down_and_no_call_is_lost_while_threads_push_each_other_out() {
+    const CALLS: u32 = 5_000;
+    let tenants = Registry::by_key("tenants").config(THREE).capacity(50).build().unwrap();
+    let reporter = Reporter::new();
+    reporter.add(tenants.clone());
+    let total = || {
+        let seen = publish(&reporter);
+        // There is none before the first key.
+        let value = |name: &str| seen.values.get(&format!("calls_total {name} success")).copied();
+        ["tenants", "tenants: overflow"].map(|name| value(name).unwrap_or(0.0))
+    };
+    thread::scope(|scope| {
+        for thread in 0..2 {
+            let tenants = &tenants;
+            scope.spawn(move || {
+                (0..CALLS).for_each(|n| call(&tenants.circuit(&format!("{thread} {n}")), Outcome::Success));
+            });
+        }
+        let mut before = total();
+        for _ in 0..200 {
+            let now = total();
+            assert!(now[0] >= before[0] && now[1] >= before[1], "from {before:?} to {now:?}");
+            before = now;
+        }
+    });
+    assert!(tenants.forgotten().circuits > 1_000, "{:?}", tenants.forgotten());
+    let all = total();
+    assert!((all[0] + all[1] - f64::from(2 * CALLS)).abs() < 1e-9, "{all:?}");
 }
 
 #[test]
