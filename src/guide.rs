@@ -27,6 +27,9 @@ pub mod keys {}
 #[cfg(feature = "stack")]
 #[doc = include_str!("../docs/ordering.md")]
 pub mod ordering {}
+#[cfg(all(feature = "keyed", feature = "metrics"))]
+#[doc = include_str!("../docs/metrics.md")]
+pub mod metrics {}
 
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}

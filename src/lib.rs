@@ -10,6 +10,8 @@ pub mod config;
 pub mod fallback;
 pub mod guide;
 pub mod machine;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod observe;
 #[cfg(feature = "keyed")]
 pub mod registry;

@@ -16,7 +16,7 @@ const STOREYS: &[&[&str]] = &[
     &["classify", "observe", "once_ready"],
     &["circuit"],
     &["registry"],
-    &["bulkhead", "service", "timeout"],
+    &["bulkhead", "metrics", "service", "timeout"],
     &["fallback", "retry"],
     &["settings", "stack"],
 ];
@@ -73,6 +73,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("httpdate", &["classify/retry_after.rs"]),
     ("humantime", &["settings/scalar.rs"]),
     ("loom", &["sync/loom.rs"]),
+    ("metrics", &["metrics/names.rs", "metrics/publish.rs"]),
     ("papaya", &["registry/live.rs"]),
     (
         "pin_project_lite",

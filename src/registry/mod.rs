@@ -61,18 +61,22 @@ mod builder;
 mod entry;
 #[cfg(feature = "serde")]
 mod follow;
+mod forgotten;
 mod live;
 mod plan;
 
 use std::{borrow::Borrow, fmt, hash::Hash, time::Duration};
 
-pub use self::builder::{Key, RegistryBuilder};
 pub(crate) use self::plan::Plan;
 use self::{
     books::Books,
     builder::Recipe,
     entry::Entry,
     live::{Live, Pin},
+};
+pub use self::{
+    builder::{Key, RegistryBuilder},
+    forgotten::Forgotten,
 };
 #[cfg(feature = "serde")]
 pub(crate) use self::{
@@ -128,7 +132,8 @@ impl<K: Key> Registry<K> {
         forget_after: Option<Duration>,
         overflow: Circuit,
     ) -> Self {
-        let (live, books, alive) = (Live::new(), Mutex::new(Books::default()), Arc::new(()));
+        let books = Mutex::new(Books::new(Arc::clone(&recipe.name)));
+        let (live, alive) = (Live::new(), Arc::new(()));
         let plan = Mutex::new(Arc::new(plan));
         Self(Arc::new(Shared { live, books, recipe, plan, capacity, forget_after, overflow, alive }))
     }
@@ -175,17 +180,15 @@ impl<K: Key> Registry<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let pin = self.0.live.pin();
-        let mut books = self.0.books.lock();
-        self.0.expel(key, &mut books, &pin)
+        self.0.change(|books, pin, now| self.0.expel(key, books, pin, now))
     }
 
     fn replace(&self, entry: Entry<K>) -> Option<Circuit> {
-        let pin = self.0.live.pin();
-        let mut books = self.0.books.lock();
-        let old = self.0.expel(&*entry.key, &mut books, &pin);
-        self.0.live.insert(Arc::new(entry), &pin);
-        old
+        self.0.change(|books, pin, now| {
+            let old = self.0.expel(&*entry.key, books, pin, now);
+            self.0.live.insert(Arc::new(entry), pin);
+            old
+        })
     }
 
     /// Returns all circuits with their keys, in no order. They are held, so let go of them again.
@@ -193,6 +196,20 @@ impl<K: Key> Registry<K> {
     pub fn circuits(&self) -> Vec<(Arc<K>, Circuit)> {
         let pin = self.0.live.pin_to_read();
         self.0.live.iter(&pin).map(|entry| (Arc::clone(&entry.key), entry.circuit.clone())).collect()
+    }
+
+    /// Shows all circuits to a closure, that of the overflow not. None is held beyond that.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn for_each(&self, see: impl FnMut(&Circuit)) {
+        let pin = self.0.live.pin_to_read();
+        self.0.live.iter(&pin).map(|entry| &entry.circuit).for_each(see);
+    }
+
+    /// Returns what the circuits had counted that are gone: forgotten, removed or replaced, and of the registry's own name. Add
+    /// it to that of the others, and it is all that was ever counted.
+    #[must_use]
+    pub fn forgotten(&self) -> Forgotten {
+        self.0.books.lock().forgotten
     }
 
     /// Returns how many circuits there are, that of the overflow not counted.
@@ -313,7 +330,7 @@ impl<K: Key> Shared<K> {
         self.live.len() < self.capacity || books.make_room(&self.live, pin, idle, now)
     }
 
-    fn expel<Q>(&self, key: &Q, books: &mut Books<K>, pin: &Pin<'_>) -> Option<Circuit>
+    fn expel<Q>(&self, key: &Q, books: &mut Books<K>, pin: &Pin<'_>, now: Instant) -> Option<Circuit>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
@@ -322,6 +339,7 @@ impl<K: Key> Shared<K> {
         entry.expel();
         books.strike(entry);
         self.live.remove(entry, pin);
+        books.add_up(entry, now);
         Some(entry.circuit.clone())
     }
 }
