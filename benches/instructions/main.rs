@@ -1,8 +1,8 @@
 //! How many instructions does a call take? Exact where times are not: a busy machine counts the same.
 //!
-//! `cargo bench --bench instructions [-- --quick]`. Starts itself under callgrind, twice for each cell, with two numbers
-//! of calls; the difference is that of the calls alone. Needs `valgrind`, and says so where there is none. `--quick` leaves
-//! HTTP out.
+//! `cargo bench --features stack --bench instructions [-- --quick]`. Starts itself under callgrind, twice for each cell, with
+//! two numbers of calls; the difference is that of the calls alone. Needs `valgrind`, and says so where there is none.
+//! `--quick` leaves HTTP out.
 
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "another bench has other needs")]
@@ -11,6 +11,7 @@ mod support;
 mod bodies;
 mod callgrind;
 mod limits;
+mod stacks;
 
 use support::{
     bars::Bars,
@@ -46,6 +47,7 @@ fn main() {
     }
     bodies::table(&mut bars);
     limits::table(&mut bars);
+    stacks::table();
     windows(&mut bars);
     bars.print();
 }
@@ -113,6 +115,9 @@ fn work(job: &callgrind::Job) {
     let [what, which, scene] = &job.what;
     if what == "limits" {
         return limits::work(which, job.calls);
+    }
+    if what == "stack" {
+        return stacks::work(which, scene, job.calls);
     }
     if what == "body" {
         return bodies::work(which, scene.parse().expect("a number of frames"), job.calls);

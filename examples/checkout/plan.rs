@@ -83,7 +83,7 @@ impl Plan {
     }
 }
 
-const OUTAGE: Ends = Ends::After(Duration::from_millis(2_500));
+const OUTAGE: Ends = Ends::After(Duration::from_millis(3_000));
 const RECOVERY: Plan = Plan { dead: &[], ends: Ends::WhenAllIsWell };
 
 /// The day of the shop: each department dies once, each in a way of its own, and then all.
