@@ -18,13 +18,13 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
-use tower::{Service, ServiceBuilder, ServiceExt, util::BoxCloneService};
+use tower::{Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use tower_breaker::{
     BoxError, Circuit, CircuitBreakerLayer,
     fallback::{FallbackLayer, Stale, StaleCache},
 };
 
-type Http = BoxCloneService<Request<String>, Response<Body>, BoxError>;
+type Http = BoxCloneSyncService<Request<String>, Response<Body>, BoxError>;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -88,7 +88,8 @@ where
 /// Its answers have a body that can be made, unlike hyper's, so that there can be others in their place.
 fn http() -> Http {
     let client = Client::builder(TokioExecutor::new()).build_http::<String>();
-    client.map_response(|response: Response<Incoming>| response.map(Body::new)).map_err(BoxError::from).boxed_clone()
+    let mapped = client.map_response(|response: Response<Incoming>| response.map(Body::new));
+    BoxCloneSyncService::new(mapped.map_err(BoxError::from))
 }
 
 fn request(method: &str, uri: &str, body: &str) -> Request<String> {

@@ -211,3 +211,27 @@ fn a_fallback_allocates_nothing_for_a_call_that_needs_none() {
     let other = count(&mut |request| assert!(std::pin::pin!(other.call(request)).poll(&mut cx).is_ready()));
     assert_eq!((value, other), (0, 0));
 }
+
+/// The body is wrapped in place; a copy is begun only where the answer may be kept.
+#[cfg(feature = "stale")]
+#[test]
+fn a_stale_cache_allocates_nothing_for_an_answer_that_it_does_not_keep() {
+    use http::{Request, Response};
+    use http_body_util::Empty;
+    use tower_breaker::fallback::{FallbackLayer, StaleCache};
+    let cache = StaleCache::new(10, std::time::Duration::from_secs(1));
+    let body = || ready(Ok::<_, BoxError>(Response::new(Empty::<bytes::Bytes>::new())));
+    let count = |method: http::Method, key: Option<&'static str>| {
+        let layer = FallbackLayer::stale(cache.clone(), move |_, _| key.map(ToOwned::to_owned));
+        let mut service = layer.layer(service_fn(move |_: Request<()>| body()));
+        let mut cx = Context::from_waker(Waker::noop());
+        allocations(|| {
+            let mut request = Request::new(());
+            *request.method_mut() = method.clone();
+            assert!(std::pin::pin!(service.call(request)).poll(&mut cx).is_ready());
+        })
+    };
+    assert_eq!(count(http::Method::POST, Some("key")), 0);
+    assert_eq!(count(http::Method::GET, None), 0);
+    assert!(count(http::Method::GET, Some("key")) > 0, "key, copy and entry");
+}

@@ -27,7 +27,7 @@ fn each_promise_and_each_property_is_named_once_in_order() {
     let mut properties: Vec<u32> = text.lines().filter_map(number).collect();
     properties.sort_unstable();
     let later = [38, 39, 40, 42, 44, 45, 46, 48];
-    let wanted = (1..=30).chain(33..=35).chain(later).chain(52..=54).chain(56..=65).filter(|p| *p != 27);
+    let wanted = (1..=30).chain(33..=35).chain(later).chain(51..=54).chain(56..=65).filter(|p| *p != 27);
     assert_eq!(properties, wanted.collect::<Vec<_>>(), "27 has a paragraph of its own");
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn work(row: &str, calls: u64) {
     let attempt = || AttemptTimeoutLayer::new("bench", LONG).expect("within bounds");
     let total = || TotalTimeoutLayer::new("bench", LONG).expect("within bounds");
     let (nothing, timers) = (Around::Nothing, Around::timers());
-    let drive = match row.parse() {
+    let run = match row.parse() {
         Ok(0) => driven(Bare::<Number, Failed>::new(), nothing),
         Ok(1) => driven(limit.layer(bare()), nothing),
         Ok(2) => driven(BulkheadLayer::new(full).layer(bare()), nothing),
@@ -83,7 +83,7 @@ pub(crate) fn work(row: &str, calls: u64) {
             driven(layers.service(bare()), timers)
         }
     };
-    drive(calls);
+    run(calls);
 }
 
 fn bare() -> Bare<Number, Failed> {

@@ -21,46 +21,55 @@ use hyper::body::Incoming;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tower::{
-    ServiceBuilder, ServiceExt, load_shed::error::Overloaded, timeout::error::Elapsed, util::BoxCloneSyncService,
-};
+use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use tower_breaker::{
-    BoxError, Circuit, CircuitBreakerLayer, Config, Rejected,
+    BoxError, Circuit, Config, ConfigError, Mode, Rejected,
+    bulkhead::{BulkheadConfig, Overloaded},
     circuit::Events,
     config::{HalfOpen, Recovery, RecoveryWindow, SlowCalls, Window},
     machine::{Event, Snapshot},
+    stack::{Stack, StackConfig},
+    timeout::TimedOut,
 };
 
 /// How long the gateway waits for the back end. A whole answer takes 11 ms when all is well.
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(300);
 /// The bulkhead: more calls than this are never under way, whatever happens.
-const MAX_IN_FLIGHT: usize = 200;
+const MAX_IN_FLIGHT: u32 = 200;
 const MAX_BODY: usize = 64 * 1024;
 
 /// The settings: the defaults, and what only the owner of a dependency can know.
-fn config() -> Config {
-    Config::new()
+///
+/// There is no retry here, so that each call of a user is one call of the back end and the two sides can be compared.
+fn config() -> StackConfig {
+    let circuit = Config::new()
         // An answer after 200 ms is of no use to these users.
         .slow_calls(SlowCalls::new(Duration::from_millis(200)).window(Window::time(Duration::from_secs(1))))
         .half_open(HalfOpen::new().probe_timeout(2 * ATTEMPT_TIMEOUT))
         // Only for this film in fast motion: outages that come every 8 s would otherwise be relapses, each on longer
         // probation than the one before.
-        .recovery(Recovery::Window(RecoveryWindow::new().max_probation(Duration::from_secs(1))))
+        .recovery(Recovery::Window(RecoveryWindow::new().max_probation(Duration::from_secs(1))));
+    StackConfig::new()
+        .total(None)
+        .retry(None)
+        .circuit(circuit)
+        .bulkhead(BulkheadConfig::new(MAX_IN_FLIGHT))
+        .attempt(ATTEMPT_TIMEOUT)
 }
 
-/// A name for the stack, for axum's state.
-type Stack = BoxCloneSyncService<Request<Empty<Bytes>>, Response<Bytes>, BoxError>;
+/// A name for the client, for axum's state.
+type BackEnd = BoxCloneSyncService<Request<Empty<Bytes>>, Response<Bytes>, BoxError>;
 
-/// The recommended stack, outermost first. Without a circuit it is the same but for one line.
-fn stack(circuit: Option<Circuit>) -> Stack {
-    ServiceBuilder::new()
-        .boxed_clone_sync()
-        .option_layer(circuit.map(CircuitBreakerLayer::new))
-        .load_shed()
-        .concurrency_limit(MAX_IN_FLIGHT)
-        .timeout(ATTEMPT_TIMEOUT)
-        .and_then(whole_body)
-        .service(Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>())
+/// The recommended stack around hyper's client. Its circuit is disabled where there should be none.
+fn client(breaker: bool) -> Result<(BackEnd, Circuit), ConfigError> {
+    let stack = Stack::http_client("back end").config(config()).build()?;
+    let circuit = stack.circuit().clone();
+    if !breaker {
+        circuit.set_mode(Mode::Disabled, None);
+    }
+    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let client = ServiceBuilder::new().boxed_clone_sync().layer(stack).and_then(whole_body).service(client);
+    Ok((client, circuit))
 }
 
 /// Reads the body below the circuit, so that one that breaks off is a failed call.
@@ -71,10 +80,10 @@ async fn whole_body(response: Response<Incoming>) -> Result<Response<Bytes>, Box
 }
 
 /// Passes a call on to the back end.
-async fn forward(State((back_end, stack)): State<(Uri, Stack)>) -> Response<Body> {
+async fn forward(State((uri, back_end)): State<(Uri, BackEnd)>) -> Response<Body> {
     let mut request = Request::new(Empty::new());
-    *request.uri_mut() = back_end;
-    match stack.oneshot(request).await {
+    *request.uri_mut() = uri;
+    match back_end.oneshot(request).await {
         Ok(response) => response.map(Body::from),
         Err(error) => refuse(&*error),
     }
@@ -89,9 +98,9 @@ fn refuse(error: &(dyn Error + 'static)) -> Response<Body> {
             response.headers_mut().insert(RETRY_AFTER, seconds);
         }
         response
-    } else if error.is::<Overloaded>() {
+    } else if Overloaded::find(error).is_some() {
         status(StatusCode::SERVICE_UNAVAILABLE)
-    } else if error.is::<Elapsed>() {
+    } else if TimedOut::find(error).is_some() {
         status(StatusCode::GATEWAY_TIMEOUT)
     } else {
         status(StatusCode::BAD_GATEWAY)
@@ -106,14 +115,14 @@ fn status(status: StatusCode) -> Response<Body> {
 
 /// Is a gateway until stdin ends, and tells on stdout, a JSON object a line, its address and what its circuit does.
 pub(crate) async fn run(back_end: SocketAddr, breaker: bool) -> Result<(), BoxError> {
-    let circuit = if breaker { Some(Circuit::builder("back end").config(config()).build()?) } else { None };
-    if let Some(circuit) = &circuit {
+    let (client, circuit) = client(breaker)?;
+    if breaker {
         tokio::spawn(tell(circuit.clone(), circuit.subscribe()));
     }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     println!("{}", json!({ "listens": listener.local_addr()?.to_string() }));
-    let back_end: Uri = format!("http://{back_end}/").parse()?;
-    let router = Router::new().fallback(forward).with_state((back_end, stack(circuit)));
+    let uri: Uri = format!("http://{back_end}/").parse()?;
+    let router = Router::new().fallback(forward).with_state((uri, client));
     tokio::select! {
         served = axum::serve(listener, router) => served?,
         () = stdin_ends() => {}

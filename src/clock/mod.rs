@@ -42,8 +42,8 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn sleep_until(&self, deadline: Instant) -> Sleep;
 }
 
-/// A future that is ready when its time has come.
-pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// A future that is ready when its time has come. It is `Sync`, so that services whose futures hold one can be put into any box.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 /// The clock of a circuit: the default one, whose call can be inlined, or any other.
 ///

@@ -97,6 +97,9 @@ impl<D, S> FallbackLayer<FromService<D, S>> {
     /// );
     /// ```
     ///
+    /// All calls share it, so `other` must be `Sync` where the calls are to be `Send`: tower's `BoxCloneSyncService` is,
+    /// `BoxCloneService` is not. The same holds for a value and for what a closure captures.
+    ///
     /// It gets the traffic of an outage, from one moment to the next: give it a timeout and a circuit of its own, and let it not
     /// depend on what has failed.
     pub fn service<Req, T>(draw: D, other: S) -> Self

@@ -46,7 +46,7 @@ pub struct Backpressure<S, P> {
 
 /// Who of the waiting may ask.
 type Turns = Arc<Semaphore>;
-type Leave = Pin<Box<dyn Future<Output = Permit> + Send>>;
+type Leave = Pin<Box<dyn Future<Output = Permit> + Send + Sync>>;
 
 impl<P> CircuitBreakerLayer<P> {
     /// Lets callers wait while the circuit lets no call pass, for services behind a balancer. See [`Backpressure`].

@@ -161,7 +161,8 @@ impl StackConfig {
             let grown = retry.backoff.base.as_secs_f64() * retry.backoff.factor.powi(number);
             grown.min(retry.backoff.max.as_secs_f64())
         };
-        let waits: f64 = (0..retry.attempts.saturating_sub(1).min(100)).map(|n| wait(n.cast_signed())).sum();
+        let waits: f64 =
+            (0..retry.attempts.saturating_sub(1).min(100)).map(|n| wait(i32::try_from(n).unwrap_or(i32::MAX))).sum();
         attempts.saturating_add(Duration::try_from_secs_f64(waits).unwrap_or(Duration::MAX))
     }
 }

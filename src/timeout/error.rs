@@ -17,7 +17,7 @@ pub struct TimedOut {
 }
 
 impl TimedOut {
-    pub(super) fn new(name: Arc<str>, limit: Duration) -> Self {
+    pub(crate) fn new(name: Arc<str>, limit: Duration) -> Self {
         Self { name, limit }
     }
 

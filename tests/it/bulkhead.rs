@@ -20,8 +20,9 @@ use hyper::body::Incoming;
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_breaker::{
-    BoxError, Circuit, CircuitBreakerLayer, Config, Overloaded, Rejected, State,
+    BoxError, Circuit, CircuitBreakerLayer, Config, Outcome, Overloaded, Rejected, State,
     bulkhead::{Bulkhead, BulkheadConfig, BulkheadLayer, Overload},
+    classify::{Classifier, ErrorsAsFailures},
     timeout::{AttemptTimeoutLayer, CallLimits, Deadline, DeadlineHeader, TimedOut, TotalTimeoutLayer},
 };
 
@@ -120,6 +121,15 @@ async fn a_wait_that_is_too_long_opens_no_circuit_either() {
     assert_eq!((circuit.state(), circuit.snapshot().ledger.ignored), (State::Closed, 5));
     assert_eq!((bulkhead.queued(), bulkhead.shed_waited(), hits.count()), (0, 5, 1));
     hung.abort();
+}
+
+/// As without tower, where nothing boxes errors.
+#[tokio::test]
+async fn an_overload_that_is_not_boxed_is_known_too() {
+    let bulkhead = bulkhead(1, 0, SHORT);
+    let _place = bulkhead.enter().await.unwrap();
+    let error = bulkhead.enter().await.unwrap_err();
+    assert_eq!(ErrorsAsFailures::new().classify(Err::<&(), _>(&error)), Outcome::Ignored);
 }
 
 #[tokio::test]

@@ -31,12 +31,16 @@ fn chunk(text: &'static str) -> Result<Frame<Bytes>, BoxError> {
     Ok(Frame::data(Bytes::from_static(text.as_bytes())))
 }
 
+fn get(key: &'static str) -> Request<()> {
+    Request::get(key).body(()).expect("a request")
+}
+
 /// Passes an answer by the cache, read to its end.
 async fn pass(cache: &StaleCache, key: &'static str, response: Response<Any>) {
     let layer = FallbackLayer::stale(cache.clone(), |uri, _| Some(uri.path().to_owned()));
     let mut once = Some(response);
     let service = layer.layer(service_fn(move |_: Request<()>| ready(once.take().ok_or(BoxError::from("once")))));
-    let response = service.oneshot(Request::get(key).body(()).unwrap()).await.unwrap();
+    let response = service.oneshot(get(key)).await.expect("an answer");
     let _ = response.into_body().collect().await;
 }
 
@@ -45,8 +49,9 @@ async fn kept(cache: &StaleCache, key: &'static str) -> Option<(String, Duration
     let open: Circuit = circuit(crate::support::THREE);
     open.force_open();
     let layer = FallbackLayer::stale(cache.clone(), |uri, _| Some(uri.path().to_owned()));
-    let rejected = service_fn(move |_: Request<()>| ready(Err::<Response<Any>, _>(open.try_acquire().unwrap_err())));
-    let response = layer.layer(rejected).oneshot(Request::get(key).body(()).unwrap()).await.ok()?;
+    let rejected =
+        service_fn(move |_: Request<()>| ready(Err::<Response<Any>, _>(open.try_acquire().expect_err("it is open"))));
+    let response = layer.layer(rejected).oneshot(get(key)).await.ok()?;
     let age = response.extensions().get::<Stale>().expect("a mark").age;
     let hint = response.body().size_hint().exact();
     let ends = response.body().is_end_stream();

@@ -335,3 +335,24 @@ fn a_fallback_asks_nothing_of_service_request_response_and_error() {
     let Some(Ok(answer)) = service.call(Borrowed("local", Rc::default())).now_or_never() else { panic!("no answer") };
     drop(answer.1);
 }
+
+/// The body of hyper and the boxed one of http-body-util are so.
+#[cfg(feature = "stale")]
+#[test]
+fn the_call_of_a_body_that_can_only_be_sent_can_be_sent() {
+    use http::{Request, Response};
+    use tower_breaker::fallback::{FallbackLayer, StaleCache};
+    type OnlySend = http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, BoxError>;
+    fn sent<T: Send>(_: T) {}
+    let inner = service_fn(|_: Request<OnlySend>| ready(Err::<Response<OnlySend>, BoxError>("down".into())));
+    let request = || Request::new(OnlySend::default());
+    let cache = StaleCache::new(1, std::time::Duration::from_secs(1));
+    sent(FallbackLayer::stale(cache, |_, _| None).mark().layer(inner).call(request()));
+    let body = || async { Some(Response::new(OnlySend::default())) };
+    sent(FallbackLayer::from_async(|_: &Request<OnlySend>| (), move |(), _| body()).layer(inner).call(request()));
+    sent(
+        FallbackLayer::service(|_: &Request<OnlySend>| OnlySend::default(), inner.map_request(Request::new))
+            .layer(inner)
+            .call(request()),
+    );
+}

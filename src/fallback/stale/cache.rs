@@ -30,6 +30,8 @@ use crate::{
 /// Other `Vary` is the key's business. A `404`, a `410` or a `200` that must not be kept forgets what was kept for its key; other
 /// answers leave it. Extensions of a response are not kept.
 ///
+/// Memory: so many answers of at most that size, and a copy of at most that size for each answer that is being read.
+///
 /// Which answers go when it is full is decided by how often they are needed (Clock-PRO, of the crate `quick_cache`).
 #[derive(Clone)]
 pub struct StaleCache {

@@ -123,6 +123,7 @@ async fn timeouts_are_known_as_such_since_they_cost_more() {
     assert_eq!(cause(answer(504)), timed_out);
     assert_eq!(cause(answer(408)), timed_out);
     assert_eq!(cause(Err(Elapsed::new().into())), timed_out);
+    assert_eq!(cause(Err(TimedOut::new("test".into(), Duration::from_secs(1)).into())), timed_out);
     assert_eq!(cause(Err(io_error(io::ErrorKind::TimedOut))), timed_out);
     assert_eq!(cause(answer(503)), Some((Cause::Failed, None)));
     assert_eq!(cause(Err(io_error(io::ErrorKind::ConnectionReset))), Some((Cause::Failed, None)));
