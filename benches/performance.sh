@@ -16,7 +16,7 @@ chapter=docs/performance.md
 tables=$(mktemp)
 trap 'rm -f "$tables"' EXIT
 for bench in "${benches[@]}"; do
-  cargo bench --quiet --features stack --bench "$bench" "$@" | tee "$tables"
+  cargo bench --quiet --bench "$bench" "$@" | tee "$tables"
   grep -q '^## ' "$tables" || { echo "$bench has printed no table; $chapter keeps the old one" >&2; continue; }
   awk -v begin="<!-- begin $bench -->" -v end="<!-- end $bench -->" -v tables="$tables" '
     $0 == begin { print; print ""; while ((getline line < tables) > 0) { print line; blank = (line == "") }

@@ -1,8 +1,8 @@
 //! How many instructions does a call take? Exact where times are not: a busy machine counts the same.
 //!
-//! `cargo bench --features stack --bench instructions [-- --quick]`. Starts itself under callgrind, twice for each cell, with
-//! two numbers of calls; the difference is that of the calls alone. Needs `valgrind`, and says so where there is none.
-//! `--quick` leaves HTTP out.
+//! `cargo bench --bench instructions [-- --quick]`. Starts itself under callgrind, twice for each cell, with two numbers
+//! of calls; the difference is that of the calls alone. Needs `valgrind`, and says so where there is none. `--quick` leaves
+//! HTTP out.
 
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "another bench has other needs")]

@@ -11,7 +11,7 @@ pub(crate) enum Command {
 pub(crate) const HELP: &str = "\
 A shop whose four departments die one at a time, and then all at once; the shop stays up.
 
-Usage: cargo run --release --all-features --example checkout [-- OPTIONS]
+Usage: cargo run --release --example checkout [-- OPTIONS]
 
 Options:
   --serve    keep the shop up after its bad day, until it is interrupted, so that /health can be looked at

@@ -1,7 +1,7 @@
 //! The shop of the usual articles: payment, inventory, shipping and e-mail die one at a time and all at once, and it stays up.
 //!
-//! `cargo run --release --all-features --example checkout` takes 20 to 30 s and prints what customers saw in each phase.
-//! `/health` tells what the circuits do and why. It fails (exit code 1) if the shop did not stay up; `checks.rs` has what that means.
+//! `cargo run --release --example checkout` takes 20 to 30 s and prints what customers saw in each phase. `/health` tells what
+//! the circuits do and why. It fails (exit code 1) if the shop did not stay up; `checks.rs` has what that means.
 //!
 //! Read `shop.rs`, `payment.rs`, `inventory.rs`, `shipping.rs` and `mail.rs` for how the crate is used: each department has its
 //! own settings and its own fallback. The other files break things and look.
