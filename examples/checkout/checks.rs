@@ -67,7 +67,7 @@ fn of_refusals(checks: &mut Checks, phase: &Phase, figures: &Figures) {
     let small = phase.seen.iter().filter(refused).filter(|one| one.order.cents <= CREDIT).count();
     checks.that(small == 0, &format!("small orders are placed: {small} are refused"));
     let large = phase.seen.iter().filter(|one| one.order.cents > CREDIT).count();
-    let Figures { refused, .. } = *figures;
+    let refused = figures.refused - small;
     match phase.plan.ends {
         Ends::After(_) if phase.plan.is_dead(Name::Payment) => {
             checks.that(refused * 2 >= large, &format!("large orders are refused: {refused} of {large}"));
