@@ -45,7 +45,7 @@ fn of_phase(phase: &Phase) -> Vec<Check> {
         Answer::Placed(_) | Answer::Refused => None,
     });
     checks.that(orders >= 20, &format!("customers come: {orders}"));
-    checks.that(lost == 0, &format!("every order is answered: {lost} are not {}", why.unwrap_or_default()));
+    checks.that(lost == 0, &format!("every order is answered: {lost} are not ({})", why.unwrap_or("none")));
     of_refusals(&mut checks, phase, &figures);
     match phase.plan.ends {
         Ends::After(_) => {
