@@ -1,7 +1,7 @@
 //! Fallbacks outside a circuit: pages are served stale, prices come from a replica, orders are queued.
 //!
 //! ```sh
-//! cargo run --example fallback --features stale
+//! cargo run --example fallback
 //! ```
 //!
 //! Prints what a user sees while the shop's server is up, dead, and back; ends in an instant.

@@ -11,6 +11,7 @@ mod support;
 mod bodies;
 mod callgrind;
 mod limits;
+mod stacks;
 
 use support::{
     bars::Bars,
@@ -46,6 +47,7 @@ fn main() {
     }
     bodies::table(&mut bars);
     limits::table(&mut bars);
+    stacks::table();
     windows(&mut bars);
     bars.print();
 }
@@ -113,6 +115,9 @@ fn work(job: &callgrind::Job) {
     let [what, which, scene] = &job.what;
     if what == "limits" {
         return limits::work(which, job.calls);
+    }
+    if what == "stack" {
+        return stacks::work(which, scene, job.calls);
     }
     if what == "body" {
         return bodies::work(which, scene.parse().expect("a number of frames"), job.calls);
