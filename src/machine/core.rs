@@ -235,7 +235,7 @@ impl Core {
 
     /// The mode at this time, which may have ended by itself.
     pub(crate) fn effective_mode(&self, now: Instant) -> Mode {
-        if now >= self.mode_until { Mode::Auto } else { self.mode }
+        if self.mode_until().is_some_and(|until| now >= until) { Mode::Auto } else { self.mode }
     }
 
     /// The mode as it was set; it may have ended since.
@@ -332,7 +332,7 @@ impl Core {
     }
 
     pub(super) fn end_mode(&mut self, now: Instant) {
-        if now >= self.mode_until {
+        if self.mode_until().is_some_and(|until| now >= until) {
             self.change_mode(Mode::Auto, None);
         }
     }

@@ -298,4 +298,14 @@ mod tests {
         assert_eq!(turns_at(Window::time(Duration::from_secs(10))), tenth, "there are ten buckets");
         assert_eq!(turns_at(Window::count(100)), Instant::FAR);
     }
+
+    #[test]
+    fn a_mode_that_was_set_for_good_outlasts_the_end_of_time() {
+        let mut machine = Machine::new("test", Config::new(), 1, Instant::ZERO).expect("within bounds");
+        for until in [None, Some(Instant::FAR)] {
+            machine.set_mode(Mode::ForcedOpen, until, Instant::ZERO);
+            assert_eq!(machine.mode(Instant::FAR), Mode::ForcedOpen);
+            assert!(machine.admit(Instant::FAR).is_err());
+        }
+    }
 }
