@@ -27,6 +27,9 @@ pub mod keys {}
 #[cfg(feature = "stack")]
 #[doc = include_str!("../docs/ordering.md")]
 pub mod ordering {}
+#[cfg(all(feature = "keyed", feature = "metrics"))]
+#[doc = include_str!("../docs/metrics.md")]
+pub mod metrics {}
 
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
@@ -44,6 +47,10 @@ pub mod bulkhead {}
 #[cfg(feature = "stale")]
 #[doc = include_str!("../docs/fallback.md")]
 pub mod fallback {}
+
+#[cfg(all(feature = "keyed", feature = "retry", feature = "serde"))]
+#[doc = include_str!("../docs/settings.md")]
+pub mod settings {}
 
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}

@@ -10,12 +10,16 @@ pub mod config;
 pub mod fallback;
 pub mod guide;
 pub mod machine;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod observe;
 #[cfg(feature = "keyed")]
 pub mod registry;
 #[cfg(feature = "retry")]
 pub mod retry;
 pub mod service;
+#[cfg(feature = "serde")]
+pub mod settings;
 #[cfg(feature = "stack")]
 pub mod stack;
 pub mod timeout;
@@ -30,6 +34,9 @@ mod sync;
 mod time;
 mod window;
 
+#[cfg(feature = "serde")]
+#[doc(inline)]
+pub use self::settings::CircuitsConfig;
 #[doc(inline)]
 pub use self::{
     circuit::{CallError, Circuit, Permit},

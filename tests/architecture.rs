@@ -16,9 +16,9 @@ const STOREYS: &[&[&str]] = &[
     &["classify", "observe", "once_ready"],
     &["circuit"],
     &["registry"],
-    &["bulkhead", "service", "timeout"],
+    &["bulkhead", "metrics", "service", "timeout"],
     &["fallback", "retry"],
-    &["stack"],
+    &["settings", "stack"],
 ];
 
 /// Where each foreign crate may be named.
@@ -71,7 +71,9 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("httpdate", &["classify/retry_after.rs"]),
+    ("humantime", &["settings/scalar.rs"]),
     ("loom", &["sync/loom.rs"]),
+    ("metrics", &["metrics/names.rs", "metrics/publish.rs"]),
     ("papaya", &["registry/live.rs"]),
     (
         "pin_project_lite",
@@ -92,6 +94,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("quick_cache", &["fallback/stale/cache.rs"]),
     ("reqwest", &["classify/of_reqwest.rs", "service/over_reqwest.rs"]),
+    ("serde", &["settings/draft.rs", "settings/value.rs"]),
     ("shuttle", &["sync/shuttle.rs"]),
     // For loom, to number the threads of a model without a step. For tonic, a status that is made once.
     (

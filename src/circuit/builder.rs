@@ -68,6 +68,12 @@ impl Builder {
         Self { clock, ..self }
     }
 
+    /// The numbers and the mode that the circuit will have.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn terms(&self) -> (Config, Mode) {
+        (self.config, self.mode)
+    }
+
     /// Names the key that the circuit is for, in its log lines.
     #[cfg(feature = "keyed")]
     pub(crate) fn key(mut self, key: Arc<Key>) -> Self {

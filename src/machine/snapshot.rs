@@ -1,6 +1,6 @@
 //! A copy of what a circuit knows, for people, dashboards and tests.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::AddAssign, sync::Arc, time::Duration};
 
 use crate::{
     machine::{
@@ -128,6 +128,21 @@ impl Ledger {
             rejected: line(Line::Rejected),
             would_reject: line(Line::WouldReject),
         }
+    }
+}
+
+/// The calls of two circuits together.
+impl AddAssign for Ledger {
+    fn add_assign(&mut self, other: Self) {
+        let Self { succeeded, failed, ignored, cancelled, late, slow, rejected, would_reject } = other;
+        self.succeeded += succeeded;
+        self.failed += failed;
+        self.ignored += ignored;
+        self.cancelled += cancelled;
+        self.late += late;
+        self.slow += slow;
+        self.rejected += rejected;
+        self.would_reject += would_reject;
     }
 }
 

@@ -3,8 +3,11 @@
 //! Observers are called one after the other, in the order of the events, outside every lock, by a thread whose call caused
 //! an event (not always this one). One that panics harms neither the circuit nor the others.
 
+mod event_log;
 #[cfg(feature = "tracing")]
 mod tracing;
+
+pub use self::event_log::EventLog;
 
 use std::fmt;
 

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, hash::Hash, time::Duration};
 
 use super::{
     entry::Entry,
+    forgotten::Forgotten,
     live::{Live, Pin},
 };
 use crate::{sync::Arc, time::Instant};
@@ -14,6 +15,9 @@ use crate::{sync::Arc, time::Instant};
 pub(super) struct Books<K> {
     newcomers: VecDeque<Line<K>>,
     ring: VecDeque<Line<K>>,
+    /// What the circuits of this name had counted that are gone.
+    pub(super) forgotten: Forgotten,
+    name: Arc<str>,
 }
 
 /// An entry, and since when nobody has been seen to ask for it.
@@ -28,13 +32,12 @@ struct Line<K> {
 const STEPS: usize = 2;
 const STEPS_IN_NEED: usize = 8;
 
-impl<K> Default for Books<K> {
-    fn default() -> Self {
-        Self { newcomers: VecDeque::new(), ring: VecDeque::new() }
-    }
-}
-
 impl<K: Hash + Eq> Books<K> {
+    /// `name` is that of the registry.
+    pub(super) fn new(name: Arc<str>) -> Self {
+        Self { newcomers: VecDeque::new(), ring: VecDeque::new(), forgotten: Forgotten::default(), name }
+    }
+
     /// Enters a circuit that may be forgotten.
     pub(super) fn enter(&mut self, entry: Arc<Entry<K>>, now: Instant) {
         self.newcomers.push_back(Line { entry, quiet_since: now });
@@ -72,6 +75,7 @@ impl<K: Hash + Eq> Books<K> {
             return false;
         } else if line.entry.is_spent(now) && line.entry.leave() {
             live.remove(&line.entry, pin);
+            self.add_up(&line.entry, now);
             return true;
         }
         self.ring.push_back(line);
@@ -86,9 +90,18 @@ impl<K: Hash + Eq> Books<K> {
             line.quiet_since = now;
         } else if quiet_for >= idle && line.entry.is_idle(quiet_for, now) && line.entry.leave() {
             live.remove(&line.entry, pin);
+            self.add_up(&line.entry, now);
             return true;
         }
         self.ring.push_back(line);
         false
+    }
+
+    /// Keeps what a circuit has counted that is gone.
+    pub(super) fn add_up(&mut self, entry: &Entry<K>, now: Instant) {
+        let circuit = &entry.circuit;
+        if circuit.name() == &*self.name {
+            self.forgotten.add(&circuit.snapshot_at(now));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, hash::Hash, time::Duration};
 
-use super::Registry;
+use super::{Registry, plan::Plan};
 use crate::{
     circuit::{Builder, Circuit},
     clock::{AnyClock, Clock, SystemClock},
@@ -20,6 +20,7 @@ impl<K: Hash + Eq + fmt::Debug + Send + Sync + 'static> Key for K {}
 #[must_use = "a builder makes no registry until `build` is called"]
 pub struct RegistryBuilder<K> {
     recipe: Recipe<K>,
+    config: Config,
     capacity: usize,
     forget_after: Option<Duration>,
 }
@@ -28,7 +29,9 @@ pub struct RegistryBuilder<K> {
 pub(super) struct Recipe<K> {
     pub(super) name: Arc<str>,
     pub(super) clock: AnyClock,
-    config: Config,
+    /// Makes the circuit of a name, where circuits have names and no keys.
+    #[cfg_attr(not(feature = "serde"), expect(dead_code, reason = "who applies settings asks for it"))]
+    pub(super) named: Option<fn(&Registry<K>, &str)>,
     begin: fn(&Arc<str>, &Arc<K>) -> Builder,
     each: Option<Arc<Each<K>>>,
 }
@@ -61,27 +64,32 @@ impl<K: Key> RegistryBuilder<K> {
             let key = Arc::clone(key);
             Circuit::builder(Arc::clone(name)).key(key)
         };
-        Self::with(name.into(), begin, Some(FORGET_AFTER))
+        Self::with(name.into(), begin, None, Some(FORGET_AFTER))
     }
 
-    fn with(name: Arc<str>, begin: fn(&Arc<str>, &Arc<K>) -> Builder, forget_after: Option<Duration>) -> Self {
+    fn with(
+        name: Arc<str>,
+        begin: fn(&Arc<str>, &Arc<K>) -> Builder,
+        named: Option<fn(&Registry<K>, &str)>,
+        forget_after: Option<Duration>,
+    ) -> Self {
         let clock = AnyClock::System(SystemClock::new());
-        let recipe = Recipe { name, clock, config: Config::new(), begin, each: None };
-        Self { recipe, capacity: CAPACITY, forget_after }
+        let recipe = Recipe { name, clock, named, begin, each: None };
+        Self { recipe, config: Config::new(), capacity: CAPACITY, forget_after }
     }
 }
 
 impl RegistryBuilder<String> {
     pub(super) fn by_name() -> Self {
-        Self::with("registry".into(), |_, name| Circuit::builder(name.as_str()), None)
+        let make = |registry: &Registry, name: &str| drop(registry.circuit(name));
+        Self::with("registry".into(), |_, name| Circuit::builder(name.as_str()), Some(make), None)
     }
 }
 
 impl<K: Key> RegistryBuilder<K> {
     /// Sets the numbers of all circuits that are made on demand. Default: [`Config::new`].
-    pub fn config(mut self, config: Config) -> Self {
-        self.recipe.config = config;
-        self
+    pub fn config(self, config: Config) -> Self {
+        Self { config, ..self }
     }
 
     /// Lets a closure complete each circuit that is made on demand: settings of its own, observers, rules, a mode.
@@ -136,29 +144,40 @@ impl<K: Key> RegistryBuilder<K> {
     ///
     /// [`ConfigError`] names every setting that is out of its bounds.
     pub fn build(self) -> Result<Registry<K>, ConfigError> {
-        let Self { recipe, capacity, forget_after } = self;
-        recipe.config.check()?;
+        let Self { recipe, config, capacity, forget_after } = self;
+        config.check()?;
         let overflow = Circuit::builder(format!("{}: overflow", recipe.name))
-            .config(recipe.config)
+            .config(config)
             .any_clock(recipe.clock.clone())
             .mode(Mode::MetricsOnly)
             .build()?;
-        Ok(Registry::new(recipe, capacity, forget_after, overflow))
+        Ok(Registry::new(recipe, Plan::new(config), capacity, forget_after, overflow))
     }
 }
 
 impl<K: Key> Recipe<K> {
     /// Makes the circuit of a key.
-    pub(super) fn make(&self, key: &Arc<K>) -> Circuit {
-        let builder = || (self.begin)(&self.name, key).config(self.config).any_clock(self.clock.clone());
-        let own = self.each.as_ref().and_then(|each| each(key, builder()).build().ok());
-        own.unwrap_or_else(|| builder().build().expect("the common settings have been checked"))
+    pub(super) fn make(&self, plan: &Plan<K>, key: &Arc<K>) -> Circuit {
+        self.builder(plan, key).build().expect("the settings have been checked")
+    }
+
+    /// Begins the circuit of a key, with settings that are within their bounds.
+    pub(super) fn builder(&self, plan: &Plan<K>, key: &Arc<K>) -> Builder {
+        let own = plan.of(key);
+        let terms = own.terms.unwrap_or(plan.common);
+        let common = || {
+            let begun = (self.begin)(&self.name, key).config(terms.config).mode(terms.mode);
+            begun.any_clock(self.clock.clone())
+        };
+        let complete = self.each.as_ref().map(|each| each(key, common()));
+        let builder = complete.filter(|builder| builder.terms().0.check().is_ok()).unwrap_or_else(common);
+        if own.disabled { builder.mode(Mode::Disabled) } else { builder }
     }
 }
 
 impl<K> fmt::Debug for Recipe<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recipe").field("name", &self.name).field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Recipe").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -166,6 +185,7 @@ impl<K> fmt::Debug for RegistryBuilder<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RegistryBuilder")
             .field("recipe", &self.recipe)
+            .field("config", &self.config)
             .field("capacity", &self.capacity)
             .field("forget_after", &self.forget_after)
             .finish()

@@ -18,6 +18,8 @@ use crate::{
 pub(super) struct Entry<K> {
     pub(super) key: Arc<K>,
     pub(super) circuit: Circuit,
+    /// By the registry; it is the user's own otherwise.
+    pub(super) made: bool,
     /// [`QUIET`], [`ASKED`] or [`GONE`].
     ///
     /// | from | to | who |
@@ -43,8 +45,8 @@ const ASKED: u8 = 1;
 const GONE: u8 = 2;
 
 impl<K> Entry<K> {
-    pub(super) fn new(key: Arc<K>, circuit: Circuit, alive: &Arc<()>) -> Self {
-        Self { key, circuit, state: AtomicU8::new(QUIET), _alive: Arc::clone(alive) }
+    pub(super) fn new(key: Arc<K>, circuit: Circuit, made: bool, alive: &Arc<()>) -> Self {
+        Self { key, circuit, made, state: AtomicU8::new(QUIET), _alive: Arc::clone(alive) }
     }
 
     /// Answers a call all of whose steps are guarded; none if the circuit cannot be found any more.

@@ -49,7 +49,7 @@
 //! Never forgotten is a circuit that somebody holds (a call under way, a [`Circuit`] in your hands, a task that waits), one
 //! that is open and whose next probe is not due, one whose mode is not [`Mode::Auto`](crate::Mode::Auto), and one that was
 //! [inserted](Registry::insert). Settings that were changed by [`Circuit::reconfigure`] are forgotten with the circuit; give
-//! them by [`RegistryBuilder::each`].
+//! them by [`RegistryBuilder::each`], or by `Registry::apply` (feature `serde`), which changes them while all runs.
 //!
 //! When there is no room and nothing may be forgotten, calls with new keys go to one [circuit](Registry::overflow) that
 //! counts them and rejects none: strangers share it, and one of them must not shut the door on the others. Those whose
@@ -59,16 +59,29 @@
 mod books;
 mod builder;
 mod entry;
+#[cfg(feature = "serde")]
+mod follow;
+mod forgotten;
 mod live;
+mod plan;
 
 use std::{borrow::Borrow, fmt, hash::Hash, time::Duration};
 
-pub use self::builder::{Key, RegistryBuilder};
+pub(crate) use self::plan::Plan;
 use self::{
     books::Books,
     builder::Recipe,
     entry::Entry,
     live::{Live, Pin},
+};
+pub use self::{
+    builder::{Key, RegistryBuilder},
+    forgotten::Forgotten,
+};
+#[cfg(feature = "serde")]
+pub(crate) use self::{
+    follow::Turn,
+    plan::{Own, Terms},
 };
 use crate::{
     circuit::{Circuit, Permit},
@@ -89,6 +102,7 @@ struct Shared<K> {
     /// Lock order: the books, then one circuit.
     books: Mutex<Books<K>>,
     recipe: Recipe<K>,
+    plan: Mutex<Arc<Plan<K>>>,
     capacity: usize,
     forget_after: Option<Duration>,
     overflow: Circuit,
@@ -111,9 +125,17 @@ impl Registry<String> {
 }
 
 impl<K: Key> Registry<K> {
-    fn new(recipe: Recipe<K>, capacity: usize, forget_after: Option<Duration>, overflow: Circuit) -> Self {
-        let (live, books, alive) = (Live::new(), Mutex::new(Books::default()), Arc::new(()));
-        Self(Arc::new(Shared { live, books, recipe, capacity, forget_after, overflow, alive }))
+    fn new(
+        recipe: Recipe<K>,
+        plan: Plan<K>,
+        capacity: usize,
+        forget_after: Option<Duration>,
+        overflow: Circuit,
+    ) -> Self {
+        let books = Mutex::new(Books::new(Arc::clone(&recipe.name)));
+        let (live, alive) = (Live::new(), Arc::new(()));
+        let plan = Mutex::new(Arc::new(plan));
+        Self(Arc::new(Shared { live, books, recipe, plan, capacity, forget_after, overflow, alive }))
     }
 
     /// Returns the name of the registry: that of its circuits, if it is one by key.
@@ -149,7 +171,7 @@ impl<K: Key> Registry<K> {
     ///
     /// Calls that are under way in the one that was there end there.
     pub fn insert(&self, key: K, circuit: Circuit) -> Option<Circuit> {
-        self.replace(Entry::new(Arc::new(key), circuit, &self.0.alive))
+        self.replace(Entry::new(Arc::new(key), circuit, false, &self.0.alive))
     }
 
     /// Takes the circuit of a key out and returns it. The next call with this key makes another.
@@ -158,17 +180,15 @@ impl<K: Key> Registry<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let pin = self.0.live.pin();
-        let mut books = self.0.books.lock();
-        self.0.expel(key, &mut books, &pin)
+        self.0.change(|books, pin, now| self.0.expel(key, books, pin, now))
     }
 
     fn replace(&self, entry: Entry<K>) -> Option<Circuit> {
-        let pin = self.0.live.pin();
-        let mut books = self.0.books.lock();
-        let old = self.0.expel(&*entry.key, &mut books, &pin);
-        self.0.live.insert(Arc::new(entry), &pin);
-        old
+        self.0.change(|books, pin, now| {
+            let old = self.0.expel(&*entry.key, books, pin, now);
+            self.0.live.insert(Arc::new(entry), pin);
+            old
+        })
     }
 
     /// Returns all circuits with their keys, in no order. They are held, so let go of them again.
@@ -176,6 +196,20 @@ impl<K: Key> Registry<K> {
     pub fn circuits(&self) -> Vec<(Arc<K>, Circuit)> {
         let pin = self.0.live.pin_to_read();
         self.0.live.iter(&pin).map(|entry| (Arc::clone(&entry.key), entry.circuit.clone())).collect()
+    }
+
+    /// Shows all circuits to a closure, that of the overflow not. None is held beyond that.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn for_each(&self, see: impl FnMut(&Circuit)) {
+        let pin = self.0.live.pin_to_read();
+        self.0.live.iter(&pin).map(|entry| &entry.circuit).for_each(see);
+    }
+
+    /// Returns what the circuits had counted that are gone: forgotten, removed or replaced, and of the registry's own name. Add
+    /// it to that of the others, and it is all that was ever counted.
+    #[must_use]
+    pub fn forgotten(&self) -> Forgotten {
+        self.0.books.lock().forgotten
     }
 
     /// Returns how many circuits there are, that of the overflow not counted.
@@ -226,9 +260,12 @@ impl<K: Key> Registry<K> {
             Place::Full => self.0.overflow.clone(),
             Place::Room => {
                 let key = Arc::new(key.to_owned());
-                let circuit = self.0.recipe.make(&key);
-                let entry = Arc::new(Entry::new(key, circuit, &self.0.alive));
-                self.0.change(|books, pin, now| self.0.enter(&entry, books, pin, now))
+                let plan = self.0.plan();
+                let circuit = self.0.recipe.make(&plan, &key);
+                let entry = Arc::new(Entry::new(key, circuit, true, &self.0.alive));
+                let circuit = self.0.change(|books, pin, now| self.0.enter(&entry, books, pin, now));
+                self.catch_up(&entry, plan);
+                circuit
             }
         }
     }
@@ -242,6 +279,10 @@ enum Place {
 }
 
 impl<K: Key> Shared<K> {
+    fn plan(&self) -> Arc<Plan<K>> {
+        Arc::clone(&self.plan.lock())
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut Books<K>, &Pin<'_>, Instant) -> T) -> T {
         let now = self.recipe.clock.now();
         let pin = self.live.pin();
@@ -289,7 +330,7 @@ impl<K: Key> Shared<K> {
         self.live.len() < self.capacity || books.make_room(&self.live, pin, idle, now)
     }
 
-    fn expel<Q>(&self, key: &Q, books: &mut Books<K>, pin: &Pin<'_>) -> Option<Circuit>
+    fn expel<Q>(&self, key: &Q, books: &mut Books<K>, pin: &Pin<'_>, now: Instant) -> Option<Circuit>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
@@ -298,6 +339,7 @@ impl<K: Key> Shared<K> {
         entry.expel();
         books.strike(entry);
         self.live.remove(entry, pin);
+        books.add_up(entry, now);
         Some(entry.circuit.clone())
     }
 }
