@@ -24,6 +24,7 @@ pub mod settings;
 pub mod stack;
 pub mod timeout;
 
+mod chain;
 mod once_ready;
 mod outcome;
 mod overloaded;

@@ -4,6 +4,8 @@
 use std::sync::LazyLock;
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
+use crate::chain;
+
 /// The call was not made: too many others are under way.
 ///
 /// It is of our own making and says nothing about the dependency: a circuit further out ignores it, and retries leave it alone,
@@ -67,14 +69,7 @@ impl Overloaded {
     /// Finds one in an error or in its chain of sources.
     #[must_use]
     pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
-            }
-            next = error.source();
-        }
-        None
+        chain::find(error)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use crate::{
+    chain,
     machine::{RejectReason, Rejection},
     state::State,
 };
@@ -72,14 +73,7 @@ impl Rejected {
     /// So a retry or a fallback needs no type parameter to know one, below whatever layers.
     #[must_use]
     pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
-            }
-            next = error.source();
-        }
-        None
+        chain::find(error)
     }
 }
 

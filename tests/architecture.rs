@@ -7,7 +7,7 @@ use std::{
 
 /// The storeys, lowest first. A module may know those below, not its neighbours.
 const STOREYS: &[&[&str]] = &[
-    &["outcome", "rng", "state", "time"],
+    &["chain", "outcome", "rng", "state", "time"],
     &["config"],
     &["window"],
     &["machine"],

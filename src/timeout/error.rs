@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 use std::{error::Error, fmt, time::Duration};
 
-use crate::sync::Arc;
+use crate::{chain, sync::Arc};
 
 /// There was no answer in time.
 ///
@@ -36,14 +36,7 @@ impl TimedOut {
     /// Finds one in an error or in its chain of sources.
     #[must_use]
     pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
-            }
-            next = error.source();
-        }
-        None
+        chain::find(error)
     }
 }
 
