@@ -1,4 +1,4 @@
-//! What operators see: counters and gauges through the crate [`metrics`](https://docs.rs/metrics), published when you say so.
+//! What operators see: counters and gauges through the crate `metrics`, published when you say so.
 //!
 //! ```
 //! use tower_breaker::{Circuit, metrics::Reporter};
