@@ -54,6 +54,19 @@ async fn a_circuit_outside_of_the_retry_opens_later_and_costs_the_back_end_more(
     }
 }
 
+/// For those who want one user to count once: what it costs is that it opens later, and nothing else.
+#[tokio::test(start_paused = true)]
+async fn a_circuit_outside_of_a_retry_that_asks_it_counts_a_user_once_and_probes_by_one_call() {
+    for outage in [Outage::Fails, Outage::Hangs] {
+        let (thrice, once) = (in_order(orders::B, outage).await, in_order(orders::ONCE, outage).await);
+        assert_eq!(once.opened, thrice.opened, "{outage:?}");
+        assert!(once.back_end < thrice.back_end, "{outage:?}: {thrice:?} {once:?}");
+    }
+    let partly = Outage::FailsPartly(60);
+    let (thrice, once) = (in_order(orders::B, partly).await, in_order(orders::ONCE, partly).await);
+    assert_eq!((once.opened, once.good), (None, thrice.good), "it serves whom retries can serve");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_timeout_outside_of_the_circuit_blinds_it_to_hangs_unless_late_drops_are_failures() {
     let (none, wrong) = (in_order(orders::NONE, Outage::Hangs).await, in_order(orders::C, Outage::Hangs).await);

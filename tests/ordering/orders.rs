@@ -122,6 +122,15 @@ pub(crate) const B: Order = Order::new(
     },
 );
 
+pub(crate) const ONCE: Order = Order::new(
+    "the same, and the retry asks the circuit",
+    "a user counts once, a probe is one call",
+    |world, config| {
+        let circuit = world.circuit(config);
+        client!(world, timeout(TOTAL), breaker(&circuit), retry(Some(&circuit)), timeout(ATTEMPT))
+    },
+);
+
 pub(crate) const C: Order =
     Order::new("Total > Retry > Attempt > Circuit", "**blind to hangs: the silent error**", |world, config| {
         let circuit = world.circuit(config);
@@ -150,7 +159,7 @@ pub(crate) const FALLBACK_OUTSIDE: Order = Order::new("Fallback > Circuit > Atte
 });
 
 /// Those of the table.
-pub(crate) const ALL: &[Order] = &[NONE, A, REPEATS_REJECTIONS, B, C, C2, D, FALLBACK_OUTSIDE, FALLBACK_INSIDE];
+pub(crate) const ALL: &[Order] = &[NONE, A, REPEATS_REJECTIONS, B, ONCE, C, C2, D, FALLBACK_OUTSIDE, FALLBACK_INSIDE];
 
 pub(crate) const SHED_INSIDE: Order = Order::new("Circuit > Shed > Limit", "", |world, config| {
     let circuit = world.circuit(config);
