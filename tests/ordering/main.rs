@@ -118,6 +118,15 @@ async fn our_own_overload_opens_nothing_unless_it_is_taken_for_a_failure() {
     assert!(counted.times_opened > 1 && counted.good < neutral.good / 3, "{counted:?}");
 }
 
+/// In a queue before the attempt nobody's time runs.
+#[tokio::test(start_paused = true)]
+async fn a_queue_inside_of_the_circuit_makes_users_wait_longer_than_an_attempt_may_take() {
+    let queued = in_order(orders::QUEUE_INSIDE, Outage::Hangs).await;
+    assert!(queued.opened.is_some() && queued.longest > 2 * SECOND, "{queued:?}");
+    let shed = in_order(orders::SHED_AND_ATTEMPT, Outage::Hangs).await;
+    assert!(shed.opened.is_some() && shed.longest < SECOND + EVERY, "{shed:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn callers_that_leave_a_healthy_back_end_open_it_only_if_every_drop_is_a_failure() {
     let leave = async |order: orders::Order| {

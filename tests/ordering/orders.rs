@@ -183,6 +183,18 @@ pub(crate) const SHED_IS_FAILURE: Order = Order::new("the same, shedding is a fa
     Client::new(ServiceBuilder::new().layer(breaker(&circuit).classify(wrong)).service(bulkhead))
 });
 
+pub(crate) const QUEUE_INSIDE: Order = Order::new("Circuit > Limit > Attempt", "", |world, config| {
+    let circuit = world.circuit(config);
+    let limited = ServiceBuilder::new().concurrency_limit(20).timeout(ATTEMPT).service(world.back_end());
+    Client::new(ServiceBuilder::new().layer(breaker(&circuit)).service(limited))
+});
+
+pub(crate) const SHED_AND_ATTEMPT: Order = Order::new("Shed > Limit > Circuit > Attempt", "", |world, config| {
+    let circuit = world.circuit(config);
+    let guarded = ServiceBuilder::new().layer(breaker(&circuit)).timeout(ATTEMPT).service(world.back_end());
+    Client::new(ServiceBuilder::new().load_shed().concurrency_limit(20).service(guarded))
+});
+
 fn leaves(world: &World, config: Config) -> Client {
     let circuit = world.circuit(config);
     client!(world, timeout(SECOND / 20), breaker(&circuit))
