@@ -64,9 +64,13 @@ impl TimeWindow {
         let slot = self.slots.slot(now);
         let turns = slot > self.current;
         if turns {
-            // Those that were skipped are empty; what is older than all of them has left the ring.
-            for skipped in self.slots.oldest(slot).max(self.current + 1)..=slot {
-                self.buckets[self.slots.index(skipped)] = Bucket::default();
+            // Those that were skipped are empty. After a long silence that is all of them, at once.
+            if slot - self.current >= u64::from(self.slots.buckets) {
+                self.buckets.fill(Bucket::default());
+            } else {
+                for skipped in self.current + 1..=slot {
+                    self.buckets[self.slots.index(skipped)] = Bucket::default();
+                }
             }
             self.current = slot;
         }
