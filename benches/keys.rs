@@ -32,6 +32,35 @@ const KEYS: [usize; 3] = [1, 1_000, 100_000];
 /// What a stranger may be one of.
 const CAPACITY: usize = 10_000;
 
+/// Calls with a known key by one thread and by two at once, each with its own busy loop; wall-clock time.
+fn threads() {
+    const CALLS: u32 = 2_000_000;
+    let mut table =
+        Table::new("Calls with a known key, millions a second", &["keys", "one thread", "two threads", "ratio"]);
+    for keys in [1, 1_000] {
+        let registry = Registry::by_key("bench").capacity(CAPACITY).build().expect("within bounds");
+        let names: Vec<String> = (0..keys).map(|key| format!("host-{key}")).collect();
+        let work = || {
+            for call in 0..CALLS as usize {
+                let circuit = registry.circuit(names[call % names.len()].as_str());
+                circuit.try_acquire().expect("it is closed").record(tower_breaker::Outcome::Success);
+            }
+        };
+        work();
+        let rate = |threads: usize| {
+            let best = (0..5).map(|_| {
+                let began = machine::now();
+                std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work)));
+                machine::now().duration_since(began).as_secs_f64()
+            });
+            threads as f64 * f64::from(CALLS) / best.fold(f64::MAX, f64::min) / 1e6
+        };
+        let (one, two) = (rate(1), rate(2));
+        table.row(&[keys.to_string(), digits(one), digits(two), digits(two / one)]);
+    }
+    table.print();
+}
+
 fn main() {
     if let Some(job) = callgrind::job() {
         return work(&job);
@@ -45,6 +74,7 @@ fn main() {
         Err(why) => println!("instructions: skipped, since {why}\n"),
     }
     memory();
+    threads();
     attack(if quick { 200_000 } else { 10_000_000 }, &mut bars);
     bars.print();
 }
