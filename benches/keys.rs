@@ -38,13 +38,11 @@ fn threads() {
     let mut table =
         Table::new("Calls with a known key, millions a second", &["keys", "one thread", "two threads", "ratio"]);
     for keys in [1, 1_000] {
-        let registry = Registry::by_key("bench").capacity(CAPACITY).build().expect("within bounds");
-        let names: Vec<String> = (0..keys).map(|key| format!("host-{key}")).collect();
+        let hosts = registry(CAPACITY);
+        let names: Vec<String> = (0..keys).map(name).collect();
         let work = || {
-            for call in 0..CALLS as usize {
-                let circuit = registry.circuit(names[call % names.len()].as_str());
-                circuit.try_acquire().expect("it is closed").record(tower_breaker::Outcome::Success);
-            }
+            let mut service = keyed(&hosts);
+            (0..CALLS as usize).for_each(|number| call(&mut service, names[number % names.len()].as_str()));
         };
         work();
         let rate = |threads: usize| {

@@ -26,7 +26,7 @@ fn each_promise_and_each_property_is_named_once_in_order() {
     let number = |line: &str| line.strip_prefix("| P")?.split(' ').next()?.parse::<u32>().ok();
     let mut properties: Vec<u32> = text.lines().filter_map(number).collect();
     properties.sort_unstable();
-    let later = [38, 39, 40, 42, 44, 45, 46, 48];
+    let later = [38, 39, 40, 42, 44, 45, 46, 47, 48, 49];
     let wanted = (1..=30).chain(33..=35).chain(later).chain(51..=54).chain(56..=65).filter(|p| *p != 27);
     assert_eq!(properties, wanted.collect::<Vec<_>>(), "27 has a paragraph of its own");
 }

@@ -89,13 +89,8 @@ impl<S, P> Backpressure<S, P> {
         self.permit.as_ref().is_some_and(Permit::is_current) || circuit.passes()
     }
 
-    /// Makes sure that the next call may pass.
+    /// Makes sure that the next call may pass, where not all do.
     fn poll_leave(&mut self, circuit: &Circuit, cx: &mut Context<'_>) -> Poll<()> {
-        if circuit.is_open_to_all() {
-            self.waiting = None;
-            self.permit = None;
-            return Poll::Ready(());
-        }
         if self.permit.as_ref().is_some_and(Permit::is_current) {
             return Poll::Ready(());
         }
@@ -154,8 +149,13 @@ where
     type Future = FutureOf<S, P, Req>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        let circuit = self.breaker.policy.circuit().clone();
-        ready!(self.poll_leave(&circuit, cx));
+        if self.breaker.policy.circuit().is_open_to_all() {
+            self.waiting = None;
+            self.permit = None;
+        } else {
+            let circuit = self.breaker.policy.circuit().clone();
+            ready!(self.poll_leave(&circuit, cx));
+        }
         if self.breaker.readiness == Readiness::Inner {
             return Poll::Ready(Ok(()));
         }

@@ -74,6 +74,8 @@ mod reply_grpc;
 
 #[cfg(all(feature = "http", feature = "keyed"))]
 pub use self::key_http::{ByHeader, ByHost, by_header, by_host};
+#[cfg(feature = "stack")]
+pub(crate) use self::reply_503::unavailable;
 #[cfg(feature = "grpc")]
 pub use self::reply_grpc::ReplyGrpc;
 pub use self::{

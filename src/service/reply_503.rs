@@ -24,14 +24,19 @@ impl<Req, B: Default, Err> Reject<Req, Response<B>, Err> for Reply503 {
     type Errors = Unchanged;
 
     fn reject(&self, _: Req, rejected: Rejected) -> Result<Response<B>, Err> {
-        let mut response = Response::new(B::default());
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        if let Some(wait) = rejected.retry_after() {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
-        }
-        response.extensions_mut().insert(rejected);
-        Ok(response)
+        Ok(unavailable(rejected))
     }
+}
+
+/// The response of a rejection.
+pub(crate) fn unavailable<B: Default>(rejected: Rejected) -> Response<B> {
+    let mut response = Response::new(B::default());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    if let Some(wait) = rejected.retry_after() {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+    }
+    response.extensions_mut().insert(rejected);
+    response
 }
 
 /// Rounded up, and one at least: who comes back at zero is too early.

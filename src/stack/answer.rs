@@ -8,13 +8,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderValue, Response, StatusCode, header::RETRY_AFTER};
+use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower::BoxError;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{bulkhead::Overloaded, rejected::Rejected, timeout::TimedOut};
+use crate::{bulkhead::Overloaded, rejected::Rejected, service::unavailable, timeout::TimedOut};
 
 /// Answers what was turned away or ended: `503` with `Retry-After` for a rejection, `503` for a full bulkhead, `504` for a handler
 /// that took too long, `500` for any other error. So the error type is `Infallible`, as axum wants it.
@@ -112,16 +112,11 @@ impl<F> std::fmt::Debug for Answer<F> {
 
 #[cold]
 fn answer<B: Default>(error: &(dyn Error + Send + Sync + 'static)) -> Response<B> {
+    if let Some(rejected) = Rejected::find(error) {
+        return unavailable(rejected.clone());
+    }
     let mut response = Response::new(B::default());
-    *response.status_mut() = if let Some(rejected) = Rejected::find(error) {
-        if let Some(wait) = rejected.retry_after() {
-            let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        // A circuit further out ignores it then, where it would count a `503`.
-        response.extensions_mut().insert(rejected.clone());
-        StatusCode::SERVICE_UNAVAILABLE
-    } else if Overloaded::find(error).is_some() {
+    *response.status_mut() = if Overloaded::find(error).is_some() {
         StatusCode::SERVICE_UNAVAILABLE
     } else if TimedOut::find(error).is_some() {
         StatusCode::GATEWAY_TIMEOUT

@@ -84,7 +84,7 @@ impl StackConfig {
     /// | number | must be | or else |
     /// |---|---|---|
     /// | `attempt` | at most `total` | it never ends an attempt |
-    /// | `attempt` | at most half of each time window of the circuit | a hang is seen once a window, and no rate comes about |
+    /// | `attempt` | at most half of the time windows of the failure rate and of slow calls, and of the period of the failure count | a hang is seen once a window, and no rate comes about |
     /// | `attempt` | at most `half_open.probe_timeout` | a probe loses its slot before it can answer |
     /// | `attempt` | above `slow_calls.duration` | nothing is ever slow, it is ended before |
     /// | `retry.attempts` | so few that they and their waits fit into `total` | the last ones are always cut off |
@@ -129,11 +129,12 @@ impl StackConfig {
         }
     }
 
-    /// The windows of the rules by rate and count, which need to see a hang twice.
+    /// The windows of the rules that need to see a hang twice; a burst is short by intention, and of quick failures.
     fn windows(&self) -> impl Iterator<Item = (&'static str, Window)> {
-        let Config { failure_rate, slow_calls, .. } = self.circuit;
+        let Config { failure_rate, slow_calls, failure_count, .. } = self.circuit;
         let rate = failure_rate.map(|rule| ("failure_rate", rule.window));
-        rate.into_iter().chain(slow_calls.map(|rule| ("slow_calls", rule.window)))
+        let count = failure_count.map(|rule| ("failure_count", Window::time(rule.period)));
+        rate.into_iter().chain(slow_calls.map(|rule| ("slow_calls", rule.window))).chain(count)
     }
 
     fn check_retry(&self, check: &mut Check) {
@@ -176,7 +177,7 @@ impl Default for StackConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Fault, SlowCalls};
+    use crate::config::{FailureCount, Fault, SlowCalls};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -199,6 +200,9 @@ mod tests {
         let slow = |secs| Config::new().slow_calls(SlowCalls::new(secs * SECOND));
         assert_eq!(faults(new().circuit(slow(5))), ["slow_calls.duration"]);
         assert_eq!(faults(new().circuit(slow(4))), Vec::<String>::new());
+        let count = |secs| Config::new().failure_count(FailureCount::new(5, secs * SECOND));
+        assert_eq!(faults(new().circuit(count(9))), ["attempt"]);
+        assert_eq!(faults(new().circuit(count(10))), Vec::<String>::new());
         assert_eq!(faults(new().retry(RetryConfig::new().attempts(6))), ["attempts"], "30 s of attempts, and waits");
         assert_eq!(faults(new().retry(RetryConfig::new().deadline(31 * SECOND))), ["deadline"]);
         assert_eq!(faults(new().retry_ratio(2.5)), ["retry_ratio"]);

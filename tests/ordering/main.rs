@@ -148,6 +148,10 @@ async fn a_timeout_of_towers_around_a_queue_ends_nothing() {
     };
     let seen = queue(orders::TIMEOUT_OF_QUEUE).await;
     assert!(seen.longest > 10 * SECOND, "a timeout of one second, and {:?}", seen.longest);
+    let covered = queue(orders::TOTAL_OF_QUEUE).await;
+    assert!(covered.longest <= SECOND + EVERY, "ours sees it: {covered:?}");
+    let shed = queue(orders::TOTAL_OF_BULKHEAD).await;
+    assert!(shed.longest <= SECOND && shed.good > covered.good, "a queue without shedding serves fewer: {shed:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ use tower::{
 };
 use tower_breaker::{
     Circuit, CircuitBreakerLayer, Config, Outcome,
+    bulkhead::{Bulkhead, BulkheadConfig, BulkheadLayer},
     classify::{HttpClassifier, http_fn},
     config::CancelledAfter,
     retry::{Backoff, Budget, HttpRetry, Retries, RetryConfig, Spread},
@@ -181,6 +182,19 @@ pub(crate) const SHED_IS_FAILURE: Order = Order::new("the same, shedding is a fa
     });
     let bulkhead = ServiceBuilder::new().load_shed().concurrency_limit(20).service(world.back_end());
     Client::new(ServiceBuilder::new().layer(breaker(&circuit).classify(wrong)).service(bulkhead))
+});
+
+pub(crate) const TOTAL_OF_QUEUE: Order = Order::new("TotalTimeout > Limit", "", |world, _| {
+    let total = tower_breaker::timeout::TotalTimeoutLayer::new("total", SECOND).expect("within bounds");
+    let limited = ServiceBuilder::new().concurrency_limit(20).service(world.back_end());
+    Client::new(ServiceBuilder::new().layer(total).service(limited))
+});
+
+pub(crate) const TOTAL_OF_BULKHEAD: Order = Order::new("TotalTimeout > Bulkhead", "", |world, _| {
+    let total = tower_breaker::timeout::TotalTimeoutLayer::new("total", SECOND).expect("within bounds");
+    let bulkhead = Bulkhead::new("it", BulkheadConfig::new(20)).expect("within bounds");
+    let limited = ServiceBuilder::new().layer(BulkheadLayer::new(bulkhead)).service(world.back_end());
+    Client::new(ServiceBuilder::new().layer(total).service(limited))
 });
 
 pub(crate) const QUEUE_INSIDE: Order = Order::new("Circuit > Limit > Attempt", "", |world, config| {
