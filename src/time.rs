@@ -60,6 +60,16 @@ impl Instant {
     }
 }
 
+/// A duration in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Nanos(pub(crate) u64);
+
+impl From<Nanos> for Duration {
+    fn from(Nanos(nanos): Nanos) -> Self {
+        Self::from_nanos(nanos)
+    }
+}
+
 /// Nanoseconds of a duration, saturating at 584 years.
 pub(crate) const fn nanos(duration: Duration) -> u64 {
     let nanos = duration.as_nanos();

@@ -295,10 +295,10 @@ impl Circuit {
     /// Rejects a call while the circuit is open and no probe is due, before anything else is asked.
     #[inline]
     pub(crate) fn reject_early(&self) -> Option<Rejected> {
-        let stripe = self.stripe();
         let wait = self.0.shared.reject_early()?;
+        let stripe = self.stripe();
         stripe.count_rejected();
-        Some(stripe.rejected(Rejection { state: State::Open, reason: RejectReason::Open, retry_after: Some(wait) }))
+        Some(stripe.rejected_for(wait))
     }
 
     /// Reports whether [`Circuit::check`] would say yes.

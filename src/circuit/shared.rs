@@ -22,7 +22,7 @@ use crate::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Instant, nanos},
+    time::{Instant, Nanos, nanos},
 };
 
 /// What all clones of a circuit share.
@@ -191,7 +191,7 @@ impl Shared {
 
     /// How long an open circuit is still to be left alone; none if it is not open, or a probe may be due.
     #[inline]
-    pub(super) fn reject_early(&self) -> Option<Duration> {
+    pub(super) fn reject_early(&self) -> Option<Nanos> {
         if !self.is_waiting() {
             return None;
         }
@@ -216,9 +216,9 @@ impl Shared {
 
     /// How long it is until the next probe, exactly; none if one is due.
     #[inline(never)]
-    fn wait(&self) -> Option<Duration> {
+    fn wait(&self) -> Option<Nanos> {
         let (now, next_probe) = (self.clock.now(), self.word.next_probe());
-        (now < next_probe).then(|| next_probe.since(now))
+        (now < next_probe).then(|| Nanos(next_probe.as_nanos() - now.as_nanos()))
     }
 
     /// Takes the end of a call that the machine must know of.
@@ -362,8 +362,8 @@ impl Shared {
     }
 }
 
-fn open_for(wait: Duration) -> Rejection {
-    Rejection { state: State::Open, reason: RejectReason::Open, retry_after: Some(wait) }
+fn open_for(wait: Nanos) -> Rejection {
+    Rejection { state: State::Open, reason: RejectReason::Open, retry_after: Some(wait.into()) }
 }
 
 /// Takes no lock, so that a circuit can be printed anywhere.

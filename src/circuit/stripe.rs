@@ -11,6 +11,7 @@ use crate::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Nanos,
 };
 
 /// The part of a circuit that one thread uses: the gate of the closed state, and counts that nothing depends on.
@@ -117,6 +118,12 @@ impl Stripe {
 
     pub(super) fn rejected(&self, rejection: Rejection) -> Rejected {
         Rejected::new(Arc::clone(&self.name), rejection)
+    }
+
+    /// A rejection by an open circuit.
+    #[inline]
+    pub(super) fn rejected_for(&self, wait: Nanos) -> Rejected {
+        Rejected::open(Arc::clone(&self.name), wait)
     }
 
     /// Hands over what nothing depends on, for the ledger.

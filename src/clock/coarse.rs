@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::time::Instant;
+use crate::time::{Instant, Nanos};
 
 /// How far behind [`SystemClock`](super::SystemClock) the coarse clock may be: two of the longest ticks there are.
 ///
@@ -40,9 +40,8 @@ impl CoarseClock {
 
     /// Returns how long after a reading something is due, at the most.
     #[inline]
-    pub(crate) fn wait(due: u64, reading: u64) -> Duration {
-        let wait = coarsetime::Duration::from_ticks(due.saturating_sub(reading)) + SLACK;
-        Duration::from_nanos(wait.as_nanos())
+    pub(crate) fn wait(due: u64, reading: u64) -> Nanos {
+        Nanos((coarsetime::Duration::from_ticks(due.saturating_sub(reading)) + SLACK).as_nanos())
     }
 
     /// Returns the time as it compares with what is [due](CoarseClock::due).
@@ -68,9 +67,10 @@ mod tests {
         }
         let hour = Duration::from_secs(3600);
         let due = coarse.due(SystemClock::now_here().after(hour));
-        let wait = CoarseClock::wait(due, CoarseClock::reading());
+        let wait = Duration::from(CoarseClock::wait(due, CoarseClock::reading()));
         assert!(wait >= hour && wait <= hour + 2 * COARSENESS, "{wait:?}");
-        assert!(CoarseClock::wait(CoarseClock::reading(), u64::MAX).abs_diff(COARSENESS) < Duration::from_micros(1));
+        let least = Duration::from(CoarseClock::wait(CoarseClock::reading(), u64::MAX));
+        assert!(least.abs_diff(COARSENESS) < Duration::from_micros(1), "{least:?}");
         assert!(CoarseClock::reading() < coarse.due(Instant::FAR));
     }
 
