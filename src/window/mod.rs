@@ -62,7 +62,7 @@ impl AnyWindow {
     pub(crate) fn new(window: Window, start: Instant) -> Self {
         match window {
             Window::Count { calls } => Self::Count(Box::new(CountWindow::new(calls))),
-            Window::Time { length, buckets } => Self::Time(TimeWindow::new(Slots::new(length, buckets, start))),
+            Window::Time { length, buckets } => Self::Time(TimeWindow::new(length, buckets, start)),
         }
     }
 
@@ -119,14 +119,12 @@ impl AnyWindow {
 pub(crate) struct Slots {
     start: Instant,
     width: u64,
-    pub(crate) buckets: u32,
 }
 
 impl Slots {
     /// A width below a nanosecond is one; no buckets are one (`Config::check` refuses both).
     pub(crate) fn new(length: Duration, buckets: u32, start: Instant) -> Self {
-        let buckets = buckets.max(1);
-        Self { start, width: (nanos(length) / u64::from(buckets)).max(1), buckets }
+        Self { start, width: (nanos(length) / u64::from(buckets.max(1))).max(1) }
     }
 
     /// The number of the slot that holds `now`, counted from `start`.
@@ -137,17 +135,6 @@ impl Slots {
     /// When a slot ends.
     pub(crate) fn end(self, slot: u64) -> Instant {
         self.start.after(Duration::from_nanos(self.width.saturating_mul(slot.saturating_add(1))))
-    }
-
-    /// Where in the ring a slot lives.
-    #[expect(clippy::cast_possible_truncation, reason = "below `buckets`, a u32")]
-    pub(crate) fn index(self, slot: u64) -> usize {
-        (slot % u64::from(self.buckets)) as usize
-    }
-
-    /// The oldest slot that counts while `current` is the newest.
-    pub(crate) fn oldest(self, current: u64) -> u64 {
-        current.saturating_sub(u64::from(self.buckets) - 1)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The calls of the last stretch of time, in buckets that expire whole.
 
+use std::time::Duration;
+
 use crate::{
     time::Instant,
     window::{Entry, Slots, Totals},
@@ -13,7 +15,10 @@ pub(crate) struct TimeWindow {
     slots: Slots,
     /// The slot of the newest bucket; the others are of the slots before it.
     current: u64,
-    /// invariant: a slot lives at `slots.index(slot)`.
+    /// How many of the newest buckets are of this window. Those behind them are left over from before a silence: to empty
+    /// them all at once would make the first call after it dear.
+    live: u32,
+    /// invariant: a slot lives at [`TimeWindow::index`].
     buckets: Box<[Bucket]>,
 }
 
@@ -41,8 +46,9 @@ impl Bucket {
 }
 
 impl TimeWindow {
-    pub(crate) fn new(slots: Slots) -> Self {
-        Self { slots, current: 0, buckets: vec![Bucket::default(); slots.buckets as usize].into() }
+    pub(crate) fn new(length: Duration, buckets: u32, start: Instant) -> Self {
+        let slots = Slots::new(length, buckets, start);
+        Self { slots, current: 0, live: 1, buckets: vec![Bucket::default(); buckets.max(1) as usize].into() }
     }
 
     /// Counts a call in the newest bucket; [`TimeWindow::turn`] has been told the time.
@@ -56,7 +62,19 @@ impl TimeWindow {
     }
 
     fn newest(&mut self) -> &mut Bucket {
-        &mut self.buckets[self.slots.index(self.current)]
+        let newest = self.index(self.current);
+        &mut self.buckets[newest]
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "it was made of a u32")]
+    fn count(&self) -> u32 {
+        self.buckets.len() as u32
+    }
+
+    /// Where in the ring a slot lives.
+    #[expect(clippy::cast_possible_truncation, reason = "below their number")]
+    fn index(&self, slot: u64) -> usize {
+        (slot % self.buckets.len() as u64) as usize
     }
 
     /// Begins the bucket that holds `now`; false if it is the newest already, or the clock has stepped back.
@@ -65,13 +83,16 @@ impl TimeWindow {
         let turns = slot > self.current;
         if turns {
             // Those that were skipped are empty. After a long silence that is all of them, at once.
-            if slot - self.current >= u64::from(self.slots.buckets) {
-                self.buckets.fill(Bucket::default());
-            } else {
-                for skipped in self.current + 1..=slot {
-                    self.buckets[self.slots.index(skipped)] = Bucket::default();
-                }
+            let Some(skipped) = u32::try_from(slot - self.current).ok().filter(|skipped| *skipped < self.count())
+            else {
+                self.forget(slot);
+                return true;
+            };
+            for empty in self.current + 1..=slot {
+                let empty = self.index(empty);
+                self.buckets[empty] = Bucket::default();
             }
+            self.live = self.count().min(self.live.saturating_add(skipped));
             self.current = slot;
         }
         turns
@@ -83,10 +104,10 @@ impl TimeWindow {
     }
 
     pub(crate) fn totals(&self, now: Instant) -> Totals {
-        let oldest = self.slots.oldest(self.slots.slot(now).max(self.current));
         // From the newest back, as far as they still count.
-        let live = (self.current + 1).saturating_sub(oldest);
-        let (new, old) = self.buckets.split_at(self.slots.index(self.current) + 1);
+        let expired = self.slots.slot(now).saturating_sub(self.current);
+        let live = u64::from(self.count()).saturating_sub(expired).min(self.live.into());
+        let (new, old) = self.buckets.split_at(self.index(self.current) + 1);
         let mut sum = Totals::default();
         for (bucket, _) in new.iter().rev().chain(old.iter().rev()).zip(0..live) {
             sum.calls += u64::from(bucket.calls);
@@ -98,19 +119,23 @@ impl TimeWindow {
 
     /// Forgets all calls; what is counted from now on is not older than `now`, even if the clock steps back.
     pub(crate) fn begin(&mut self, now: Instant) {
-        self.current = self.slots.slot(now).max(self.current);
-        self.buckets.fill(Bucket::default());
+        self.forget(self.slots.slot(now).max(self.current));
+    }
+
+    /// Begins anew with this slot.
+    fn forget(&mut self, slot: u64) {
+        self.current = slot;
+        self.live = 1;
+        *self.newest() = Bucket::default();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn window() -> TimeWindow {
-        TimeWindow::new(Slots::new(Duration::from_secs(10), 10, Instant::from_nanos(500)))
+        TimeWindow::new(Duration::from_secs(10), 10, Instant::from_nanos(500))
     }
 
     fn record(window: &mut TimeWindow, entry: Entry, now: Instant) {
@@ -143,6 +168,19 @@ mod tests {
         record(&mut window, Entry { failures: 100, slow: false }, at(0));
         assert_eq!(window.totals(month), Totals { calls: 2, failures: 200, slow: 0 });
         assert_eq!(window.totals(at(0)).calls, 2, "time does not run backwards");
+    }
+
+    #[test]
+    fn what_was_left_over_from_before_a_silence_does_not_come_back() {
+        let mut window = window();
+        (0..10).for_each(|second| record(&mut window, Entry { failures: 100, slow: true }, at(second * 1_000)));
+        for (second, calls) in [(10_000, 1), (10_001, 2), (10_005, 3), (10_009, 4), (10_010, 4), (10_019, 2)] {
+            record(&mut window, Entry::default(), at(second * 1_000));
+            assert_eq!(window.totals(at(second * 1_000)), Totals { calls, failures: 0, slow: 0 }, "at {second} s");
+        }
+        window.begin(at(10_020_000));
+        record(&mut window, Entry::default(), at(10_022_000));
+        assert_eq!(window.totals(at(10_022_000)).calls, 1, "nor what a phase had counted");
     }
 
     #[test]
