@@ -28,24 +28,29 @@ use crate::{
 /// What all clones of a circuit share.
 ///
 /// Lock order: the phases, then the outbox. The list of waiters is locked alone.
+///
+/// In this order in memory (`repr(C)`): what calls read without the lock comes first and the lock last, so that who takes it
+/// does not take the line away from under those who read. Between them stands what is seldom written.
+#[repr(C)]
 pub(crate) struct Shared {
     word: AtomicWord,
     /// Until when a plain success needs no lock: nanoseconds, or in the unit of the coarse clock. Written under the lock.
     turns_at: AtomicU64,
-    /// Whether it is in that unit: where no bucket is narrower than ten times what the coarse clock may be wrong.
-    turns_coarsely: AtomicBool,
     /// Until when no probe is due for sure, in the unit of the coarse clock; zero without one. Written under the lock.
     coarsely_due: AtomicU64,
-    /// Whether one call in 128 is a sample of the usual latency. Written under the lock.
-    samples: AtomicBool,
     /// The duration above which a call is slow, nanoseconds. Written under the lock.
     slow_after: AtomicU64,
-    inner: Mutex<Inner>,
-    pub(super) waiters: Waiters,
-    pub(super) outbox: Outbox,
-    users: Option<Box<Users>>,
+    /// Whether `turns_at` is in the unit of the coarse clock: where no bucket is narrower than ten times what that may be
+    /// wrong.
+    turns_coarsely: AtomicBool,
+    /// Whether one call in 128 is a sample of the usual latency. Written under the lock.
+    samples: AtomicBool,
     clock: AnyClock,
     name: Arc<str>,
+    users: Option<Box<Users>>,
+    pub(super) outbox: Outbox,
+    pub(super) waiters: Waiters,
+    inner: Mutex<Inner>,
 }
 
 /// The code of the user's that a circuit runs, and the key of a circuit that is one of many.
@@ -245,20 +250,24 @@ impl Shared {
     #[inline(never)]
     fn turn(&self, epoch: Epoch) {
         let now = self.clock.now();
-        self.tell(epoch, |machine| machine.turn(now));
+        self.tell(epoch, Inner::fold, |machine| machine.turn(now));
     }
 
     /// Learns from a success of this phase that took so long, or not if the lock is taken.
-    pub(super) fn learn(&self, epoch: Epoch, took: Duration, now: Instant) {
-        self.tell(epoch, |machine| machine.learn(took, now));
+    ///
+    /// What others have counted is left at their gates: they learn from a call of their own as often, and to look at a gate
+    /// takes it from its thread.
+    pub(super) fn learn(&self, stripe: &Stripe, epoch: Epoch, took: Duration, now: Instant) {
+        let fold = |inner: &mut Inner| inner.stripes.fold_one(stripe, &mut inner.machine);
+        self.tell(epoch, fold, |machine| machine.learn(took, now));
     }
 
     /// Tells the machine what changes no phase, if it is the time for it and nobody is in the way.
-    fn tell(&self, epoch: Epoch, tell: impl FnOnce(&mut Machine)) {
+    fn tell(&self, epoch: Epoch, fold: impl FnOnce(&mut Inner), tell: impl FnOnce(&mut Machine)) {
         let Some(mut inner) = self.inner.try_lock() else { return };
         // What comes too late begins nothing.
         if inner.stripes.are_open_for(epoch) {
-            inner.fold();
+            fold(&mut inner);
             tell(&mut inner.machine);
             self.publish(&mut inner);
         }
@@ -284,22 +293,23 @@ impl Shared {
         result
     }
 
-    /// Makes known without the lock what can be. Called under it.
+    /// Makes known without the lock what can be. Called under it. What is as it was is not written, since each write takes
+    /// the line from every thread that reads it.
     fn publish(&self, inner: &mut Inner) {
         let Inner { machine, stripes } = inner;
         let slow_after = machine.core().config().slow_after().map_or(u64::MAX, nanos);
-        self.slow_after.store(slow_after, Ordering::Relaxed);
+        put(&self.slow_after, slow_after);
         let turns_at = machine.turns_at();
         let wide = machine.tally().rules().narrowest_bucket() >= Some(10 * COARSENESS);
         let coarse = self.clock.coarse();
         let due = coarse.filter(|_| wide).map(|clock| clock.due(turns_at));
-        self.turns_coarsely.store(due.is_some(), Ordering::Relaxed);
-        self.turns_at.store(due.unwrap_or(turns_at.as_nanos()), Ordering::Relaxed);
+        put_flag(&self.turns_coarsely, due.is_some());
+        put(&self.turns_at, due.unwrap_or(turns_at.as_nanos()));
         let samples = machine.tally().rules().sample();
-        self.samples.store(samples, Ordering::Relaxed);
+        put_flag(&self.samples, samples);
         let due = machine.core().next_probe().zip(coarse);
         let due = due.map_or(0, |(next, clock)| clock.due(next.before(COARSENESS)));
-        self.coarsely_due.store(due, Ordering::Relaxed);
+        put(&self.coarsely_due, due);
         let word = self.word.publish(machine.core());
         let keeps_time = turns_at < Instant::FAR;
         let open = Open { epoch: word.epoch(), keeps_time, samples, timed: machine.times_all() };
@@ -359,6 +369,19 @@ impl Shared {
     pub(super) fn read<T>(&self, read: impl FnOnce(&Core, Instant) -> T) -> T {
         let now = self.clock.now();
         read(self.inner.lock().machine.core(), now)
+    }
+}
+
+/// Writes what is not there yet. Relaxed: only the holder of the lock writes, and the gates say from when on it holds.
+fn put(place: &AtomicU64, value: u64) {
+    if place.load(Ordering::Relaxed) != value {
+        place.store(value, Ordering::Relaxed);
+    }
+}
+
+fn put_flag(place: &AtomicBool, value: bool) {
+    if place.load(Ordering::Relaxed) != value {
+        place.store(value, Ordering::Relaxed);
     }
 }
 

@@ -90,7 +90,7 @@ impl Stripe {
                     return false;
                 }
                 if stamp.kind == Kind::Sample && outcome == Outcome::Success {
-                    self.shared.learn(stamp.epoch, took, now);
+                    self.shared.learn(self, stamp.epoch, took, now);
                 }
             }
         }

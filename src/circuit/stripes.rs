@@ -67,6 +67,16 @@ impl Stripes {
         }
     }
 
+    /// The same of one stripe.
+    pub(super) fn fold_one(&mut self, stripe: &Stripe, machine: &mut Machine) {
+        if self.open.is_none() {
+            return;
+        }
+        if let Some(known) = self.list.iter_mut().find(|known| std::ptr::eq(known.stripe.as_ptr(), stripe)) {
+            machine.successes(stripe.gate().fold(&mut known.successes));
+        }
+    }
+
     /// Opens or closes the gates, as the machine wants it.
     pub(super) fn set(&mut self, open: Option<Open>, machine: &mut Machine) {
         if self.open == open {
