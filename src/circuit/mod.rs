@@ -24,6 +24,7 @@
 //! allocates nothing; it reads the clock once, or not at all where no rule asks for the time. Everything else takes a lock for
 //! as long as it takes to change a few numbers; no code of yours ever runs under it.
 
+mod board;
 mod builder;
 mod call;
 mod gate;

@@ -4,25 +4,16 @@ use std::{fmt, time::Duration};
 
 use crate::{
     circuit::{
-        Rule, Stripe,
-        gate::Gate,
-        outbox::Outbox,
-        rule,
-        stripes::{Open, Stripes},
-        waiters::Waiters,
-        word::{AtomicWord, Lane},
+        Rule, Stripe, board::Board, gate::Gate, outbox::Outbox, rule, stripes::Stripes, waiters::Waiters, word::Lane,
     },
-    clock::{AnyClock, COARSENESS, CoarseClock},
+    clock::AnyClock,
     config::{Config, ConfigError},
     machine::{Core, Ended, Epoch, Kind, Machine, Reason, RejectReason, Rejection, Settings, Snapshot, Stamp},
     observe::{Key, Observer},
     outcome::Outcome,
     state::{Mode, State},
-    sync::{
-        Arc, Mutex, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::{Instant, Nanos, nanos},
+    sync::{Arc, Mutex, OnceLock},
+    time::{Instant, Nanos},
 };
 
 /// What all clones of a circuit share.
@@ -30,21 +21,10 @@ use crate::{
 /// Lock order: the phases, then the outbox. The list of waiters is locked alone.
 ///
 /// In this order in memory (`repr(C)`): what calls read without the lock comes first and the lock last, so that who takes it
-/// does not take the line away from under those who read. Between them stands what is seldom written.
+/// does not take the line from those who read. Between them stands what is seldom written.
 #[repr(C)]
 pub(crate) struct Shared {
-    word: AtomicWord,
-    /// Until when a plain success needs no lock: nanoseconds, or in the unit of the coarse clock. Written under the lock.
-    turns_at: AtomicU64,
-    /// Until when no probe is due for sure, in the unit of the coarse clock; zero without one. Written under the lock.
-    coarsely_due: AtomicU64,
-    /// The duration above which a call is slow, nanoseconds. Written under the lock.
-    slow_after: AtomicU64,
-    /// Whether `turns_at` is in the unit of the coarse clock: where no bucket is narrower than ten times what that may be
-    /// wrong.
-    turns_coarsely: AtomicBool,
-    /// Whether one call in 128 is a sample of the usual latency. Written under the lock.
-    samples: AtomicBool,
+    board: Board,
     clock: AnyClock,
     name: Arc<str>,
     users: Option<Box<Users>>,
@@ -83,12 +63,7 @@ impl Shared {
         let has_users = !users.rules.is_empty() || !users.observers.is_empty() || users.key.is_some();
         let machine = Machine::with(Arc::clone(&name), settings, seed, clock.now());
         let shared = Self {
-            word: AtomicWord::new(machine.core()),
-            turns_at: AtomicU64::new(0),
-            turns_coarsely: AtomicBool::new(false),
-            coarsely_due: AtomicU64::new(0),
-            samples: AtomicBool::new(false),
-            slow_after: AtomicU64::new(0),
+            board: Board::new(machine.core()),
             inner: Mutex::new(Inner { machine, stripes: Stripes::default() }),
             waiters: Waiters::default(),
             outbox: Outbox::default(),
@@ -118,32 +93,16 @@ impl Shared {
         &self.clock
     }
 
+    pub(super) fn board(&self) -> &Board {
+        &self.board
+    }
+
     /// Takes note of the time of a plain success of this phase: a new bucket may begin.
     #[inline]
     pub(super) fn keep_time(&self, epoch: Epoch) {
-        // Relaxed: the gate decides whether the success counts; this only in which bucket, and buckets are that fuzzy
-        // among threads.
-        let coarsely = self.turns_coarsely.load(Ordering::Relaxed);
-        let now = if coarsely { CoarseClock::reading() } else { self.exact_reading() };
-        if now >= self.turns_at.load(Ordering::Relaxed) {
+        if self.board.bucket_is_over(&self.clock) {
             self.turn(epoch);
         }
-    }
-
-    #[inline(never)]
-    fn exact_reading(&self) -> u64 {
-        self.clock.now().as_nanos()
-    }
-
-    /// Whether the usual latency is wanted.
-    pub(super) fn samples(&self) -> bool {
-        self.samples.load(Ordering::Relaxed)
-    }
-
-    #[inline]
-    pub(super) fn is_slow(&self, took: Duration) -> bool {
-        // Relaxed: a call that ends while the settings change is judged by either.
-        nanos(took) > self.slow_after.load(Ordering::Relaxed)
     }
 
     /// Puts a new stripe into `place`, unless another thread has been faster.
@@ -160,7 +119,7 @@ impl Shared {
     /// Answers a call that found its gate closed.
     #[cold]
     pub(super) fn admit(&self, stripe: &Stripe) -> Result<Stamp, Rejection> {
-        let word = self.word.load();
+        let word = self.board.word();
         match word.lane() {
             Lane::Wait => {
                 if let Some(wait) = self.reject_early() {
@@ -178,25 +137,25 @@ impl Shared {
 
     /// The phase.
     pub(super) fn epoch(&self) -> Epoch {
-        self.word.load().epoch()
+        self.board.word().epoch()
     }
 
     /// Reports whether calls pass without asking anybody.
     #[inline]
     pub(super) fn is_open_to_all(&self) -> bool {
-        self.word.load().passes()
+        self.board.word().passes()
     }
 
     /// Reports whether the circuit is open, and a probe may be due or not.
     #[inline]
     pub(super) fn is_waiting(&self) -> bool {
-        self.word.load().waits()
+        self.board.word().waits()
     }
 
     /// Reports whether a caller should ask what is below for its readiness: not while the circuit is open. Whether a probe is
     /// due is left to its call, so that the clock is read once for both.
     pub(super) fn wants_readiness(&self) -> bool {
-        let word = self.word.load();
+        let word = self.board.word();
         word.passes() || !word.waits() && self.would_admit().is_ok()
     }
 
@@ -206,16 +165,14 @@ impl Shared {
         if !self.is_waiting() {
             return None;
         }
-        let (reading, due) = (CoarseClock::reading(), self.coarsely_due.load(Ordering::Relaxed));
-        // At the most: whoever comes back when told to must not be told to wait again.
-        if reading < due { Some(CoarseClock::wait(due, reading)) } else { self.wait() }
+        self.board.coarse_wait().or_else(|| self.wait())
     }
 
     /// Answers as [`Shared::admit`] would, without admitting a call. Transitions that are due are made.
     #[cold]
     #[inline(never)]
     pub(super) fn would_admit(&self) -> Result<(), Rejection> {
-        match self.word.load().lane() {
+        match self.board.word().lane() {
             Lane::Count | Lane::Pass => Ok(()),
             Lane::Ask => {
                 let now = self.clock.now();
@@ -228,7 +185,7 @@ impl Shared {
     /// How long it is until the next probe, exactly; none if one is due.
     #[inline(never)]
     fn wait(&self) -> Option<Nanos> {
-        let (now, next_probe) = (self.clock.now(), self.word.next_probe());
+        let (now, next_probe) = (self.clock.now(), self.board.next_probe());
         (now < next_probe).then(|| Nanos(next_probe.as_nanos() - now.as_nanos()))
     }
 
@@ -299,27 +256,11 @@ impl Shared {
         result
     }
 
-    /// Makes known without the lock what can be. Called under it. What is as it was is not written, since each write takes
-    /// the line from every thread that reads it.
+    /// Makes known without the lock what can be. Called under it.
     fn publish(&self, inner: &mut Inner) {
         let Inner { machine, stripes } = inner;
-        let slow_after = machine.core().config().slow_after().map_or(u64::MAX, nanos);
-        put(&self.slow_after, slow_after);
-        let turns_at = machine.turns_at();
-        let wide = machine.tally().rules().narrowest_bucket() >= Some(10 * COARSENESS);
-        let coarse = self.clock.coarse();
-        let due = coarse.filter(|_| wide).map(|clock| clock.due(turns_at));
-        put_flag(&self.turns_coarsely, due.is_some());
-        put(&self.turns_at, due.unwrap_or(turns_at.as_nanos()));
-        let samples = machine.tally().rules().sample();
-        put_flag(&self.samples, samples);
-        let due = machine.core().next_probe().zip(coarse);
-        let due = due.map_or(0, |(next, clock)| clock.due(next.before(COARSENESS)));
-        put(&self.coarsely_due, due);
-        let word = self.word.publish(machine.core());
-        let keeps_time = turns_at < Instant::FAR;
-        let open = Open { epoch: word.epoch(), keeps_time, samples, timed: machine.times_all() };
-        stripes.set((word.lane() == Lane::Count).then_some(open), machine);
+        let open = self.board.publish(machine, &self.clock);
+        stripes.set(open, machine);
     }
 
     /// Changes what an operator may change. Whoever waits looks again, whether or not it was an event.
@@ -378,19 +319,6 @@ impl Shared {
     }
 }
 
-/// Writes what is not there yet. Relaxed: only the holder of the lock writes, and the gates say from when on it holds.
-fn put(place: &AtomicU64, value: u64) {
-    if place.load(Ordering::Relaxed) != value {
-        place.store(value, Ordering::Relaxed);
-    }
-}
-
-fn put_flag(place: &AtomicBool, value: bool) {
-    if place.load(Ordering::Relaxed) != value {
-        place.store(value, Ordering::Relaxed);
-    }
-}
-
 fn open_for(wait: Nanos) -> Rejection {
     Rejection { state: State::Open, reason: RejectReason::Open, retry_after: Some(wait.into()) }
 }
@@ -398,7 +326,7 @@ fn open_for(wait: Nanos) -> Rejection {
 /// Takes no lock, so that a circuit can be printed anywhere.
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Circuit").field("name", &self.name).field("word", &self.word.load()).finish_non_exhaustive()
+        f.debug_struct("Circuit").field("name", &self.name).field("word", &self.board.word()).finish_non_exhaustive()
     }
 }
 

@@ -48,7 +48,7 @@ impl Stripe {
     #[cold]
     #[inline(never)]
     pub(super) fn look_closer(&self) -> Result<Stamp, Rejected> {
-        match self.gate.look_closer(self.shared.samples()) {
+        match self.gate.look_closer(self.shared.board().samples()) {
             Some((epoch, Kind::Counted)) => Ok(Stamp::untimed(epoch, Kind::Counted)),
             Some((epoch, kind)) => Ok(Stamp::timed(epoch, kind, self.shared.clock().now())),
             None => self.shared.admit(self).map_err(|rejection| self.rejected(rejection)),
@@ -86,7 +86,7 @@ impl Stripe {
                 let Some(outcome) = ended.outcome() else { return false };
                 let now = self.shared.clock().now();
                 let took = stamp.took(now).unwrap_or_default();
-                if self.shared.is_slow(took) {
+                if self.shared.board().is_slow(took) {
                     return false;
                 }
                 if stamp.kind == Kind::Sample && outcome == Outcome::Success {

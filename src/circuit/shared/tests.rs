@@ -8,6 +8,7 @@ use crate::{
     clock::{Clock, Sleep},
     config::{FailureRate, Window},
     outcome::Failure,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
