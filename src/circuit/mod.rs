@@ -48,6 +48,11 @@ pub use self::{
     permit::Permit,
     rule::Rule,
 };
+#[cfg(feature = "keyed")]
+pub(crate) use self::{
+    kept::Gone,
+    outbox::{Outbox, isolated},
+};
 use self::{shared::Shared, stripe::Stripe};
 
 use std::{fmt, future::poll_fn, task::Poll, time::Duration};
@@ -216,7 +221,7 @@ impl Circuit {
     /// Subscribes to what happens from now on. The stream is bounded; a slow subscriber is told how much it missed.
     #[must_use]
     pub fn subscribe(&self) -> Events {
-        Events::new(self.0.shared.outbox.subscribe())
+        self.0.shared.outbox.subscribe()
     }
 
     /// Sets the mode, for good or for a time; when the time is over the mode is [`Mode::Auto`], whatever it was before.

@@ -14,7 +14,7 @@ use crate::{
     },
     clock::{AnyClock, COARSENESS, CoarseClock},
     config::{Config, ConfigError},
-    machine::{Core, Ended, Epoch, Kind, Machine, Reason, RejectReason, Rejection, Settings, Snapshot, Stamp},
+    machine::{Core, Ended, Epoch, Event, Kind, Machine, Reason, RejectReason, Rejection, Settings, Snapshot, Stamp},
     observe::{Key, Observer},
     outcome::Outcome,
     state::{Mode, State},
@@ -42,7 +42,7 @@ pub(crate) struct Shared {
     slow_after: AtomicU64,
     inner: Mutex<Inner>,
     pub(super) waiters: Waiters,
-    pub(super) outbox: Outbox,
+    pub(super) outbox: Outbox<Event>,
     users: Option<Box<Users>>,
     clock: AnyClock,
     name: Arc<str>,
@@ -279,7 +279,7 @@ impl Shared {
         };
         if changed {
             self.waiters.wake_all();
-            self.outbox.deliver(self.users.as_deref());
+            self.outbox.deliver_to(self.users.as_deref());
         }
         result
     }

@@ -51,3 +51,11 @@ pub(crate) fn log(event: &Event, key: Option<&Key>) {
     #[cfg(feature = "tracing")]
     tracing::log(event, key);
 }
+
+/// Warns in the log of a circuit whose name so many others have.
+#[cfg(feature = "keyed")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is none"))]
+pub(crate) fn log_duplicate(name: &str, others: usize) {
+    #[cfg(feature = "tracing")]
+    tracing::log_duplicate(name, others);
+}

@@ -28,6 +28,12 @@ pub(super) fn log(event: &Event, key: Option<&Key>) {
     }
 }
 
+/// A circuit has been inserted into a registry where so many others have its name.
+#[cfg(feature = "keyed")]
+pub(super) fn log_duplicate(name: &str, others: usize) {
+    warn!(target: TARGET, { circuit.name = name, circuits = others + 1 }, "several circuits of a registry have one name");
+}
+
 fn transitioned(transition: &Transition, key: Option<&Key>) {
     let Transition { circuit, from, to, reason, epoch, at: _, retry_after } = transition;
     macro_rules! log {
