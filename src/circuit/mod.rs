@@ -36,6 +36,7 @@ mod rule;
 mod shared;
 mod stripe;
 mod stripes;
+mod tags;
 mod waiters;
 mod word;
 
@@ -47,6 +48,7 @@ pub use self::{
     outbox::{Events, Missed},
     permit::Permit,
     rule::Rule,
+    tags::Tags,
 };
 #[cfg(feature = "keyed")]
 pub(crate) use self::{
@@ -94,6 +96,12 @@ impl Circuit {
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.shared.name()
+    }
+
+    /// Returns its tags, see [`Builder::tag`].
+    #[must_use]
+    pub fn tags(&self) -> Tags {
+        self.0.shared.tags()
     }
 
     /// Asks for leave to make one call.

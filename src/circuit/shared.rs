@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use crate::{
     circuit::{
-        Rule, Stripe,
+        Rule, Stripe, Tags,
         gate::Gate,
         outbox::Outbox,
         rule,
@@ -48,12 +48,13 @@ pub(crate) struct Shared {
     name: Arc<str>,
 }
 
-/// The code of the user's that a circuit runs, and the key of a circuit that is one of many.
+/// The code of the user's that a circuit runs, the key of a circuit that is one of many, and what it is tagged with.
 #[derive(Default)]
 pub(super) struct Users {
     pub(super) observers: Vec<Arc<dyn Observer>>,
     pub(super) rules: Vec<Arc<dyn Rule>>,
     pub(super) key: Option<Arc<Key>>,
+    pub(super) tags: Tags,
 }
 
 /// The machine, and the gates that let healthy calls pass by it.
@@ -75,7 +76,8 @@ impl Shared {
     /// `config` has been checked.
     pub(super) fn new(name: Arc<str>, config: Config, seed: u64, clock: AnyClock, users: Users) -> Self {
         let settings = Settings::new(config, !users.rules.is_empty());
-        let has_users = !users.rules.is_empty() || !users.observers.is_empty() || users.key.is_some();
+        let has_users = users.key.is_some() || !users.tags.is_empty();
+        let has_users = has_users || !users.rules.is_empty() || !users.observers.is_empty();
         let machine = Machine::with(Arc::clone(&name), settings, seed, clock.now());
         let shared = Self {
             word: AtomicWord::new(machine.core()),
@@ -97,6 +99,10 @@ impl Shared {
 
     pub(super) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    pub(super) fn tags(&self) -> Tags {
+        self.users.as_ref().map(|users| users.tags.clone()).unwrap_or_default()
     }
 
     fn rules(&self) -> &[Arc<dyn Rule>] {

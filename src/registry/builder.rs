@@ -188,9 +188,9 @@ impl<K: Key> Recipe<K> {
     /// Begins the circuit of a key, with settings that are within their bounds.
     pub(super) fn builder(&self, plan: &Plan<K>, key: &Arc<K>) -> Builder {
         let own = plan.of(key);
-        let terms = own.terms.unwrap_or(plan.common);
+        let terms = own.terms.as_ref().unwrap_or(&plan.common);
         let common = || {
-            let begun = (self.begin)(&self.name, key).config(terms.config).mode(terms.mode);
+            let begun = (self.begin)(&self.name, key).config(terms.config).mode(terms.mode).tags(terms.tags.clone());
             begun.any_clock(self.clock.clone())
         };
         let complete = self.each.as_ref().map(|each| each(key, common()));

@@ -97,6 +97,11 @@ impl<'v, 'f> Fields<'v, 'f> {
         self.faults.push(Fault::read(join(&self.path, key), value, bound));
     }
 
+    /// Notes a fault of something below this table.
+    pub(super) fn note(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
     /// Notes a key that must be there. True if it is.
     pub(super) fn needs(&mut self, key: &str, expected: &str) -> bool {
         let there = self.has(key);

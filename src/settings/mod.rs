@@ -49,6 +49,7 @@ mod retry;
 #[cfg(feature = "retry")]
 mod retry;
 mod scalar;
+mod tags;
 mod value;
 
 use std::collections::BTreeMap;
@@ -60,7 +61,7 @@ pub use self::{
     environment::DISABLE,
 };
 use self::{environment::Disabled, retry::Retry};
-use crate::{config::Config, state::Mode};
+use crate::{circuit::Tags, config::Config, state::Mode};
 
 /// The settings of all circuits of a program. See the [module docs](self) for an example.
 ///
@@ -88,14 +89,14 @@ impl CircuitsConfig {
     /// Returns the settings of what has none of its own: the table `defaults`.
     #[must_use]
     pub fn defaults(&self) -> CircuitSettings {
-        self.disabled.among_all(self.defaults)
+        self.disabled.among_all(self.defaults.clone())
     }
 
     /// Returns the settings of a circuit: the table `by_name.NAME`, or the defaults.
     #[must_use]
     pub fn by_name(&self, name: &str) -> CircuitSettings {
         let settings = self.by_name.get(name).unwrap_or(&self.defaults);
-        self.disabled.of(name, *settings)
+        self.disabled.of(name, settings.clone())
     }
 
     /// Returns the settings of one key of a registry by key: the table `by_key.REGISTRY.keys.KEY`, or `by_key.REGISTRY`, or the
@@ -106,7 +107,7 @@ impl CircuitsConfig {
             None => &self.defaults,
             Some(settings) => settings.keys.get(key).unwrap_or(&settings.common),
         };
-        self.disabled.of(registry, *settings)
+        self.disabled.of(registry, settings.clone())
     }
 
     /// Returns the names that have a table in `by_name`, sorted.
@@ -123,18 +124,20 @@ impl Default for CircuitsConfig {
 }
 
 /// The settings of one circuit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CircuitSettings {
     /// The numbers.
     pub config: Config,
     /// The mode that the circuit begins in. Default: [`Mode::Auto`].
     pub mode: Mode,
+    /// What the circuit is tagged with, see [`Builder::tag`](crate::circuit::Builder::tag). Default: nothing.
+    pub tags: Tags,
     retry: Retry,
 }
 
 impl Default for CircuitSettings {
     fn default() -> Self {
-        Self { config: Config::new(), mode: Mode::Auto, retry: Retry::default() }
+        Self { config: Config::new(), mode: Mode::Auto, tags: Tags::default(), retry: Retry::default() }
     }
 }

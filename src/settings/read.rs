@@ -8,6 +8,7 @@ use super::{
     value::Value,
 };
 use crate::{
+    circuit::Tags,
     config::{Config, ConfigError, Fault},
     state::Mode,
 };
@@ -63,14 +64,14 @@ pub(super) fn circuits(value: &Value) -> Result<CircuitsConfig, ConfigError> {
     for (name, ..) in reader.bases.clone() {
         reader.base(name, &defaults, &mut Vec::new());
     }
-    let mut config = CircuitsConfig::new(defaults.settings);
+    let mut config = CircuitsConfig::new(defaults.settings.clone());
     for (name, path, value) in by_name {
         let settings = reader.table(path, value, &defaults, &mut Vec::new(), &[]).0.settings;
         config.by_name.insert(name.to_owned(), settings);
     }
     for (name, path, value) in by_key {
         let (common, keys) = reader.table(path, value, &defaults, &mut Vec::new(), &["keys"]);
-        let mut settings = KeySettings { common: common.settings, keys: BTreeMap::new() };
+        let mut settings = KeySettings { common: common.settings.clone(), keys: BTreeMap::new() };
         for (key, path, value) in keys {
             let own = reader.table(path, value, &common, &mut Vec::new(), &[]).0.settings;
             settings.keys.insert(key.to_owned(), own);
@@ -116,6 +117,7 @@ impl<'v> Reader<'v> {
         }
         circuit::lay_over(&mut settings.config, &mut fields);
         settings.retry.lay_over(&mut fields);
+        super::tags::lay_over(&mut settings.tags, &mut fields);
         let named = more.iter().flat_map(|key| fields.names(key)).collect();
         fields.end();
 
@@ -198,6 +200,6 @@ fn bound_by(field: &str) -> &str {
 
 impl CircuitSettings {
     fn new(config: Config) -> Self {
-        Self { config, mode: Mode::Auto, retry: super::retry::Retry::default() }
+        Self { config, mode: Mode::Auto, tags: Tags::default(), retry: super::retry::Retry::default() }
     }
 }

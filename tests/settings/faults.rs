@@ -6,7 +6,7 @@ use tower_breaker::settings::{Draft, TomlDraft};
 use crate::{App, faults};
 
 /// Below `by_name.it`: what stands there, and what is said of it.
-const FAULTS: [(&str, &str); 40] = [
+const FAULTS: [(&str, &str); 42] = [
     ("failure_rate.threshold = 1.5", "`failure_rate.threshold` is 1.5, must be a share such as `0.5` or `\"50%\"`"),
     ("failure_rate.threshold = 50", "`failure_rate.threshold` is 50, must be a share such as `0.5` or `\"50%\"`"),
     ("failure_rate.threshold = '150%'", "`failure_rate.threshold` is 1.5, must be above 0 and at most 1"),
@@ -70,6 +70,8 @@ const FAULTS: [(&str, &str); 40] = [
     ),
     ("mode = 'off'", "`mode` is \"off\", must be one of `auto`, `forced_open`, `forced_closed`, `disabled`"),
     ("base = 'hystrics'", "`base` is \"hystrics\", must be one of `recommended`, `without_rules`, `classic`"),
+    ("tags = 'payments'", "`tags` is \"payments\", must be a table"),
+    ("tags.tier = 1", "`tags.tier` is 1, must be text"),
     ("retry.backoff.factor = 0.5", "`retry.backoff.factor` is 0.5, must be from 1.0 to 100.0"),
 ];
 
