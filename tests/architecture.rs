@@ -71,7 +71,7 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("httpdate", &["classify/retry_after.rs"]),
-    ("humantime", &["settings/scalar.rs"]),
+    ("humantime", &["settings/memory.rs", "settings/scalar.rs"]),
     ("loom", &["sync/loom.rs"]),
     ("metrics", &["metrics/names.rs", "metrics/publish.rs"]),
     ("papaya", &["registry/live.rs"]),
@@ -94,7 +94,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("quick_cache", &["fallback/stale/cache.rs"]),
     ("reqwest", &["classify/of_reqwest.rs", "service/over_reqwest.rs"]),
-    ("serde", &["settings/draft.rs", "settings/value.rs"]),
+    ("serde", &["settings/draft.rs", "settings/memory.rs", "settings/saved.rs", "settings/value.rs"]),
     ("shuttle", &["sync/shuttle.rs"]),
     // For loom, to number the threads of a model without a step. For tonic, a status that is made once.
     (

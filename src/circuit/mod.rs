@@ -33,6 +33,7 @@ mod kept;
 mod outbox;
 mod permit;
 mod rule;
+mod saved;
 mod shared;
 mod stripe;
 mod stripes;
@@ -48,12 +49,14 @@ pub use self::{
     outbox::{Events, Missed},
     permit::Permit,
     rule::Rule,
+    saved::Saved,
     tags::Tags,
 };
 #[cfg(feature = "keyed")]
 pub(crate) use self::{
     kept::Gone,
     outbox::{Outbox, isolated},
+    saved::age,
 };
 use self::{shared::Shared, stripe::Stripe};
 
@@ -96,12 +99,6 @@ impl Circuit {
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.shared.name()
-    }
-
-    /// Returns its tags, see [`Builder::tag`].
-    #[must_use]
-    pub fn tags(&self) -> Tags {
-        self.0.shared.tags()
     }
 
     /// Asks for leave to make one call.

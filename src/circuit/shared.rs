@@ -313,7 +313,7 @@ impl Shared {
     }
 
     /// Changes what an operator may change. Whoever waits looks again, whether or not it was an event.
-    fn operate<T>(&self, operate: impl FnOnce(&mut Machine, Instant) -> T) -> T {
+    pub(super) fn operate<T>(&self, operate: impl FnOnce(&mut Machine, Instant) -> T) -> T {
         let now = self.clock.now();
         let result = self.change(|machine| operate(machine, now));
         self.waiters.wake_all();

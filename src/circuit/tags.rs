@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::sync::Arc;
+use crate::{circuit::Circuit, sync::Arc};
 
 /// Names and values that a circuit bears. Clones share them. See [`Builder::tag`](super::Builder::tag).
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -29,6 +29,14 @@ impl Tags {
     /// Sets one; others that share the tags keep theirs.
     pub(crate) fn set(&mut self, name: String, value: String) {
         Arc::make_mut(self.0.get_or_insert_default()).insert(name, value);
+    }
+}
+
+impl Circuit {
+    /// Returns its tags, see [`Builder::tag`](super::Builder::tag).
+    #[must_use]
+    pub fn tags(&self) -> Tags {
+        self.0.shared.tags()
     }
 }
 

@@ -66,6 +66,7 @@ mod follow;
 mod forgotten;
 mod live;
 mod plan;
+mod saved;
 
 use std::{borrow::Borrow, fmt, hash::Hash, time::Duration};
 
@@ -82,6 +83,7 @@ pub use self::{
     duplicates::Duplicate,
     event::{EntryChange, RegistryEvent},
     forgotten::Forgotten,
+    saved::{Restoration, SavedCircuits},
 };
 #[cfg(feature = "serde")]
 pub(crate) use self::{

@@ -86,6 +86,11 @@ impl<K: Key> Recipe<K> {
         (Terms { config, mode: was.mode, tags }, is)
     }
 
+    /// The mode that is planned for a circuit.
+    pub(super) fn mode_of(&self, entry: &Entry<K>, plan: &Plan<K>) -> Mode {
+        self.target(entry, plan).mode
+    }
+
     fn target(&self, entry: &Entry<K>, plan: &Plan<K>) -> Target {
         let own = plan.of(&entry.key);
         let target = if entry.made {

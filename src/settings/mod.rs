@@ -41,6 +41,7 @@ mod describe;
 mod draft;
 mod environment;
 mod fields;
+mod memory;
 mod probing;
 mod read;
 #[cfg(not(feature = "retry"))]
@@ -48,6 +49,8 @@ mod read;
 mod retry;
 #[cfg(feature = "retry")]
 mod retry;
+#[cfg(feature = "keyed")]
+mod saved;
 mod scalar;
 mod tags;
 mod value;

@@ -6,6 +6,7 @@ mod environment;
 mod faults;
 mod formats;
 mod inheritance;
+mod saved;
 
 use serde::Deserialize;
 use tower_breaker::{CircuitsConfig, settings::Draft};
