@@ -18,7 +18,8 @@ const STOREYS: &[&[&str]] = &[
     &["registry"],
     &["bulkhead", "metrics", "service", "timeout"],
     &["fallback", "retry"],
-    &["settings", "stack"],
+    &["stack"],
+    &["settings"],
 ];
 
 /// Where each foreign crate may be named.

@@ -52,6 +52,11 @@ mod retry;
 #[cfg(feature = "keyed")]
 mod saved;
 mod scalar;
+#[cfg(not(feature = "stack"))]
+#[path = "no_stack.rs"]
+mod stack;
+#[cfg(feature = "stack")]
+mod stack;
 mod tags;
 mod value;
 
@@ -63,7 +68,7 @@ pub use self::{
     draft::{Draft, TomlDraft},
     environment::DISABLE,
 };
-use self::{environment::Disabled, retry::Retry};
+use self::{environment::Disabled, retry::Retry, stack::Parts};
 use crate::{circuit::Tags, config::Config, state::Mode};
 
 /// The settings of all circuits of a program. See the [module docs](self) for an example.
@@ -137,10 +142,17 @@ pub struct CircuitSettings {
     /// What the circuit is tagged with, see [`Builder::tag`](crate::circuit::Builder::tag). Default: nothing.
     pub tags: Tags,
     retry: Retry,
+    stack: Parts,
 }
 
 impl Default for CircuitSettings {
     fn default() -> Self {
-        Self { config: Config::new(), mode: Mode::Auto, tags: Tags::default(), retry: Retry::default() }
+        Self {
+            config: Config::new(),
+            mode: Mode::Auto,
+            tags: Tags::default(),
+            retry: Retry::default(),
+            stack: Parts::default(),
+        }
     }
 }

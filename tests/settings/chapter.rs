@@ -14,6 +14,7 @@ slow_calls.duration = '1s'
 consecutive_failures.failures = 7
 failure_count = { failures = 7, period = '10s' }
 half_open.verdict = { probes = 5, threshold = 0.6 }
+bulkhead = { limit = 9, queue = 1, max_wait = '1s' }
 [bases.backoff]
 base = 'all'
 probing = { kind = 'backoff', base = '2s', max = '2m' }

@@ -206,7 +206,7 @@ fn anything() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// A file that was tampered with, or is of another machine, does not stop a circuit for longer than its settings say.
     #[test]
