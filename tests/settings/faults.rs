@@ -6,7 +6,7 @@ use tower_breaker::settings::{Draft, TomlDraft};
 use crate::{App, faults};
 
 /// Below `by_name.it`: what stands there, and what is said of it.
-const FAULTS: [(&str, &str); 57] = [
+pub(crate) const FAULTS: [(&str, &str); 57] = [
     ("failure_rate.threshold = 1.5", "`failure_rate.threshold` is 1.5, must be a share such as `0.5` or `\"50%\"`"),
     ("failure_rate.threshold = 50", "`failure_rate.threshold` is 50, must be a share such as `0.5` or `\"50%\"`"),
     ("failure_rate.threshold = '150%'", "`failure_rate.threshold` is 1.5, must be above 0 and at most 1"),

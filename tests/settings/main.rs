@@ -7,6 +7,7 @@ mod faults;
 mod formats;
 mod inheritance;
 mod saved;
+mod schema;
 
 use serde::Deserialize;
 use tower_breaker::{CircuitsConfig, settings::Draft};
