@@ -53,7 +53,7 @@ pub mod bulkhead {}
 #[doc = include_str!("../docs/fallback.md")]
 pub mod fallback {}
 
-#[cfg(all(feature = "keyed", feature = "retry", feature = "serde"))]
+#[cfg(all(feature = "keyed", feature = "serde", feature = "stack"))]
 #[doc = include_str!("../docs/settings.md")]
 pub mod settings {}
 

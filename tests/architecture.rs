@@ -18,7 +18,8 @@ const STOREYS: &[&[&str]] = &[
     &["registry"],
     &["bulkhead", "dashboard", "metrics", "service", "timeout"],
     &["fallback", "retry"],
-    &["settings", "stack"],
+    &["stack"],
+    &["settings"],
 ];
 
 /// Where each foreign crate may be named: files, or a folder.
@@ -74,7 +75,7 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("httpdate", &["classify/retry_after.rs"]),
-    ("humantime", &["dashboard/command.rs", "settings/scalar.rs"]),
+    ("humantime", &["dashboard/command.rs", "settings/memory.rs", "settings/scalar.rs"]),
     ("loom", &["sync/loom.rs"]),
     ("metrics", &["metrics/names.rs", "metrics/publish.rs"]),
     ("papaya", &["registry/live.rs"]),
@@ -97,7 +98,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("quick_cache", &["fallback/stale/cache.rs"]),
     ("reqwest", &["classify/of_reqwest.rs", "service/over_reqwest.rs"]),
-    ("serde", &["dashboard/", "settings/draft.rs", "settings/value.rs"]),
+    ("serde", &["dashboard/", "settings/draft.rs", "settings/memory.rs", "settings/saved.rs", "settings/value.rs"]),
     ("serde_json", &["dashboard/command.rs", "dashboard/reply.rs"]),
     ("shuttle", &["sync/shuttle.rs"]),
     // For loom, to number the threads of a model without a step. For tonic, a status that is made once.

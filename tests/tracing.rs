@@ -94,3 +94,20 @@ fn a_circuit_of_its_own_has_no_key() {
     let log = log_of(|| Circuit::builder("payments").build().unwrap().force_open());
     assert!(!log[0].contains("circuit.key"), "{log:?}");
 }
+
+#[cfg(feature = "keyed")]
+#[test]
+fn to_insert_a_circuit_whose_name_another_has_is_a_warning() {
+    use tower_breaker::Registry;
+
+    let circuits = Registry::by_name().build().unwrap();
+    let log = log_of(|| {
+        circuits.circuit("payments");
+        circuits.insert("search".to_owned(), Circuit::builder("search").build().unwrap());
+        circuits.insert("pay".to_owned(), Circuit::builder("payments").build().unwrap());
+    });
+    let [warning] = &log[..] else { panic!("one line, not {log:#?}") };
+    for word in ["WARN tower_breaker: several circuits", "circuit.name=\"payments\"", "circuits=2"] {
+        assert!(warning.contains(word), "{word} is not in {warning}");
+    }
+}

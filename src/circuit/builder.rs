@@ -7,7 +7,7 @@ use std::{
 };
 
 #[cfg(feature = "keyed")]
-use crate::observe::Key;
+use crate::{circuit::Tags, observe::Key};
 use crate::{
     circuit::{
         Circuit, Group, Rule,
@@ -89,6 +89,29 @@ impl Builder {
     /// Adds an observer, after those that are there.
     pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
         self.users.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Tags it with a name and a value, for whoever lists circuits: `team`, `tier`, a link to what to do. No decision asks for
+    /// tags, and they are in no metric. A name that is there already gets the new value. Read by [`Circuit::tags`].
+    ///
+    /// ```
+    /// use tower_breaker::Circuit;
+    ///
+    /// let circuit = Circuit::builder("payments").tag("team", "checkout").tag("tier", "1").build()?;
+    /// assert_eq!(circuit.tags().get("team"), Some("checkout"));
+    /// assert_eq!(circuit.tags().to_string(), "team=checkout, tier=1");
+    /// # Ok::<(), tower_breaker::ConfigError>(())
+    /// ```
+    pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.users.tags.set(name.into(), value.into());
+        self
+    }
+
+    /// Sets all tags.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn tags(mut self, tags: Tags) -> Self {
+        self.users.tags = tags;
         self
     }
 

@@ -1,10 +1,10 @@
 //! What a registry asks of a circuit that it keeps. No code of the user's runs here, so it may be asked under a lock.
 
 use crate::{
-    circuit::Circuit,
+    circuit::{Circuit, Handle},
     machine::Snapshot,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{Ordering, fence},
     },
     time::Instant,
@@ -28,5 +28,30 @@ impl Circuit {
         let stripes = || self.0.stripes.iter().filter_map(OnceLock::get);
         let waiting = || Arc::strong_count(&self.0.shared) > 1 + stripes().count();
         stripes().any(|stripe| Arc::strong_count(stripe) > 1) || waiting()
+    }
+}
+
+/// A circuit that a registry has let go of.
+#[derive(Clone)]
+pub(crate) struct Gone(Weak<Handle>);
+
+impl Circuit {
+    pub(crate) fn let_go(&self) -> Gone {
+        Gone(Arc::downgrade(&self.0))
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Gone {
+    /// Reports whether there are handles of it.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    pub(crate) fn get(&self) -> Option<Circuit> {
+        self.0.upgrade().map(Circuit)
     }
 }

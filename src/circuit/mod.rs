@@ -36,9 +36,11 @@ mod kept;
 mod outbox;
 mod permit;
 mod rule;
+mod saved;
 mod shared;
 mod stripe;
 mod stripes;
+mod tags;
 mod waiters;
 mod word;
 
@@ -50,6 +52,14 @@ pub use self::{
     outbox::{Events, Missed},
     permit::Permit,
     rule::Rule,
+    saved::Saved,
+    tags::Tags,
+};
+#[cfg(feature = "keyed")]
+pub(crate) use self::{
+    kept::Gone,
+    outbox::{Outbox, isolated},
+    saved::age,
 };
 use self::{shared::Shared, stripe::Stripe};
 
@@ -219,7 +229,7 @@ impl Circuit {
     /// Subscribes to what happens from now on. The stream is bounded; a slow subscriber is told how much it missed.
     #[must_use]
     pub fn subscribe(&self) -> Events {
-        Events::new(self.0.shared.outbox.subscribe())
+        self.0.shared.outbox.subscribe()
     }
 
     /// Sets the mode, for good or for a time; when the time is over the mode is [`Mode::Auto`], whatever it was before.

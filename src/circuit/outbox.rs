@@ -18,38 +18,60 @@ use crate::{
 /// How many events a subscriber may be behind before it misses some. A circuit has a few in a second of an outage.
 const CAPACITY: usize = 64;
 
-/// Events on their way.
-#[derive(Default)]
-pub(super) struct Outbox {
+/// Events on their way: those of a circuit, or of a registry.
+pub(crate) struct Outbox<E> {
     /// In a box while there is something in it, so that a circuit to which nothing happens pays nothing.
-    queue: Mutex<Option<Box<Queue>>>,
+    queue: Mutex<Option<Box<Queue<E>>>>,
     /// Made by the first subscriber, so that a circuit without one pays nothing.
-    subscribers: OnceLock<broadcast::Sender<Event>>,
+    subscribers: OnceLock<broadcast::Sender<E>>,
 }
 
-#[derive(Default)]
-struct Queue {
-    events: VecDeque<Event>,
+struct Queue<E> {
+    events: VecDeque<E>,
     /// Somebody delivers; whoever comes meanwhile leaves its events to them.
     delivering: bool,
 }
 
-impl Outbox {
-    /// Takes events over. Called under the lock of the phases, so that the order is that of the transitions.
-    pub(super) fn push(&self, events: impl Iterator<Item = Event>) {
+impl<E> Default for Outbox<E> {
+    fn default() -> Self {
+        Self { queue: Mutex::new(None), subscribers: OnceLock::new() }
+    }
+}
+
+impl<E> Default for Queue<E> {
+    fn default() -> Self {
+        Self { events: VecDeque::new(), delivering: false }
+    }
+}
+
+impl Outbox<Event> {
+    /// Delivers what is there to the log, to these observers and to all subscribers. Called outside every lock.
+    pub(super) fn deliver_to(&self, users: Option<&Users>) {
+        let observers: &[Arc<dyn Observer>] = users.map_or(&[], |users| &users.observers);
+        let key = users.and_then(|users| users.key.as_deref());
+        self.deliver(|event| {
+            isolated(|| log(event, key));
+            let shown = key.map(|key| key as &dyn Debug);
+            observers.iter().for_each(|observer| isolated(|| observer.on_keyed_event(event, shown)));
+        });
+    }
+}
+
+/// Runs code of the user's. A panic is its own; the hook has already reported it.
+pub(crate) fn isolated(tell: impl FnOnce()) {
+    _ = catch_unwind(AssertUnwindSafe(tell));
+}
+
+impl<E: Clone> Outbox<E> {
+    /// Takes events over. Called under the lock of what they tell of, so that the order is that in which it happened.
+    pub(crate) fn push(&self, events: impl Iterator<Item = E>) {
         self.queue.lock().get_or_insert_default().events.extend(events);
     }
 
-    /// Delivers what is there, to these observers and to all subscribers. Called outside every lock.
-    pub(super) fn deliver(&self, users: Option<&Users>) {
-        let observers: &[Arc<dyn Observer>] = users.map_or(&[], |users| &users.observers);
-        let key = users.and_then(|users| users.key.as_deref());
+    /// Delivers what is there by `tell`, which does not panic, and to all subscribers. Called outside every lock.
+    pub(crate) fn deliver(&self, tell: impl Fn(&E)) {
         while let Some(event) = self.take() {
-            // A panic is the observer's own; the hook has already reported it.
-            let tell = |tell: &dyn Fn()| _ = catch_unwind(AssertUnwindSafe(tell));
-            tell(&|| log(&event, key));
-            let shown = key.map(|key| key as &dyn Debug);
-            observers.iter().for_each(|observer| tell(&|| observer.on_keyed_event(&event, shown)));
+            tell(&event);
             if let Some(subscribers) = self.subscribers.get() {
                 // An error only says that nobody listens.
                 let _ = subscribers.send(event);
@@ -60,11 +82,17 @@ impl Outbox {
         }
     }
 
-    pub(super) fn subscribe(&self) -> broadcast::Receiver<Event> {
-        self.subscribers.get_or_init(|| broadcast::channel(CAPACITY).0).subscribe()
+    pub(crate) fn subscribe(&self) -> Events<E> {
+        Events(self.subscribers.get_or_init(|| broadcast::channel(CAPACITY).0).subscribe())
     }
 
-    fn take(&self) -> Option<Event> {
+    /// Reports whether anybody has ever subscribed.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn has_subscribers(&self) -> bool {
+        self.subscribers.get().is_some()
+    }
+
+    fn take(&self) -> Option<E> {
         let mut place = self.queue.lock();
         let queue = place.as_mut().filter(|queue| !queue.delivering)?;
         let Some(event) = queue.events.pop_front() else {
@@ -76,16 +104,12 @@ impl Outbox {
     }
 }
 
-/// What happens to a circuit, as a stream of its own. See [`Circuit::subscribe`](crate::Circuit::subscribe).
+/// What happens to a circuit or to a registry, as a stream of its own. See [`Circuit::subscribe`](crate::Circuit::subscribe).
 #[derive(Debug)]
-pub struct Events(broadcast::Receiver<Event>);
+pub struct Events<E = Event>(broadcast::Receiver<E>);
 
-impl Events {
-    pub(super) fn new(receiver: broadcast::Receiver<Event>) -> Self {
-        Self(receiver)
-    }
-
-    /// Waits for the next event; none once the circuit is gone.
+impl<E: Clone> Events<E> {
+    /// Waits for the next event; none once the circuit, or the registry, is gone.
     ///
     /// # Errors
     ///
@@ -95,7 +119,7 @@ impl Events {
     /// # Cancel safety
     ///
     /// No event is lost if the future is dropped.
-    pub async fn next(&mut self) -> Option<Result<Event, Missed>> {
+    pub async fn next(&mut self) -> Option<Result<E, Missed>> {
         match self.0.recv().await {
             Ok(event) => Some(Ok(event)),
             Err(broadcast::error::RecvError::Lagged(events)) => Some(Err(Missed { events })),
@@ -108,7 +132,7 @@ impl Events {
     /// # Errors
     ///
     /// [`Missed`] if this subscriber was too slow.
-    pub fn try_next(&mut self) -> Option<Result<Event, Missed>> {
+    pub fn try_next(&mut self) -> Option<Result<E, Missed>> {
         match self.0.try_recv() {
             Ok(event) => Some(Ok(event)),
             Err(broadcast::error::TryRecvError::Lagged(events)) => Some(Err(Missed { events })),
@@ -133,7 +157,7 @@ impl Missed {
 
 impl std::fmt::Display for Missed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "missed {} events of the circuit", self.events)
+        write!(f, "missed {} events", self.events)
     }
 }
 

@@ -4,11 +4,12 @@ use std::{fmt, time::Duration};
 
 use crate::{
     circuit::{
-        Rule, Stripe, board::Board, gate::Gate, outbox::Outbox, rule, stripes::Stripes, waiters::Waiters, word::Lane,
+        Rule, Stripe, Tags, board::Board, gate::Gate, outbox::Outbox, rule, stripes::Stripes, waiters::Waiters,
+        word::Lane,
     },
     clock::AnyClock,
     config::{Config, ConfigError},
-    machine::{Core, Ended, Epoch, Kind, Machine, Reason, RejectReason, Rejection, Settings, Snapshot, Stamp},
+    machine::{Core, Ended, Epoch, Event, Kind, Machine, Reason, RejectReason, Rejection, Settings, Snapshot, Stamp},
     observe::{Key, Observer},
     outcome::Outcome,
     state::{Mode, State},
@@ -28,17 +29,18 @@ pub(crate) struct Shared {
     clock: AnyClock,
     name: Arc<str>,
     users: Option<Box<Users>>,
-    pub(super) outbox: Outbox,
+    pub(super) outbox: Outbox<Event>,
     pub(super) waiters: Waiters,
     inner: Mutex<Inner>,
 }
 
-/// The code of the user's that a circuit runs, and the key of a circuit that is one of many.
+/// The code of the user's that a circuit runs, the key of a circuit that is one of many, and what it is tagged with.
 #[derive(Default)]
 pub(super) struct Users {
     pub(super) observers: Vec<Arc<dyn Observer>>,
     pub(super) rules: Vec<Arc<dyn Rule>>,
     pub(super) key: Option<Arc<Key>>,
+    pub(super) tags: Tags,
 }
 
 /// The machine, and the gates that let healthy calls pass by it.
@@ -60,7 +62,8 @@ impl Shared {
     /// `config` has been checked.
     pub(super) fn new(name: Arc<str>, config: Config, seed: u64, clock: AnyClock, users: Users) -> Self {
         let settings = Settings::new(config, !users.rules.is_empty());
-        let has_users = !users.rules.is_empty() || !users.observers.is_empty() || users.key.is_some();
+        let has_users = users.key.is_some() || !users.tags.is_empty();
+        let has_users = has_users || !users.rules.is_empty() || !users.observers.is_empty();
         let machine = Machine::with(Arc::clone(&name), settings, seed, clock.now());
         let shared = Self {
             board: Board::new(machine.core()),
@@ -83,6 +86,10 @@ impl Shared {
     #[cfg(feature = "dashboard")]
     pub(super) fn key(&self) -> Option<&Key> {
         self.users.as_ref()?.key.as_deref()
+    }
+
+    pub(super) fn tags(&self) -> Tags {
+        self.users.as_ref().map(|users| users.tags.clone()).unwrap_or_default()
     }
 
     fn rules(&self) -> &[Arc<dyn Rule>] {
@@ -251,7 +258,7 @@ impl Shared {
         };
         if changed {
             self.waiters.wake_all();
-            self.outbox.deliver(self.users.as_deref());
+            self.outbox.deliver_to(self.users.as_deref());
         }
         result
     }
@@ -264,7 +271,7 @@ impl Shared {
     }
 
     /// Changes what an operator may change. Whoever waits looks again, whether or not it was an event.
-    fn operate<T>(&self, operate: impl FnOnce(&mut Machine, Instant) -> T) -> T {
+    pub(super) fn operate<T>(&self, operate: impl FnOnce(&mut Machine, Instant) -> T) -> T {
         let now = self.clock.now();
         let result = self.change(|machine| operate(machine, now));
         self.waiters.wake_all();

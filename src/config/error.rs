@@ -72,6 +72,12 @@ impl Fault {
         Self { field: format!("{table}.{}", self.field).into(), ..self }
     }
 
+    /// The same fault, of a setting that has this name in a file.
+    #[cfg(all(feature = "serde", feature = "stack"))]
+    pub(crate) fn named(self, field: &'static str) -> Self {
+        Self { field: field.into(), ..self }
+    }
+
     /// Returns the path of the setting, such as `failure_rate.threshold`; in settings that were read from a file it begins
     /// with the table: `by_name.payments.failure_rate.threshold`.
     #[must_use]

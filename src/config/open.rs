@@ -59,6 +59,16 @@ impl Probing {
     pub const fn backoff(base: Duration, max: Duration) -> Self {
         Self::Backoff { base, factor: 2.0, max, jitter: Jitter::Equal }
     }
+
+    /// The longest wait that is ever drawn. NOTE: the same spreads as in `machine/open.rs`.
+    pub(crate) fn longest(&self) -> Duration {
+        let (wait, spread) = match *self {
+            Self::Backoff { max, jitter, .. } => (max, jitter.spread()),
+            Self::Fixed { wait, jitter } => (wait, jitter.spread()),
+            Self::SquareRoot { max, spread, .. } => (max.max(Duration::from_millis(250)), spread),
+        };
+        wait.mul_f64(1.0 + spread)
+    }
 }
 
 impl Default for Probing {
@@ -80,4 +90,14 @@ pub enum Jitter {
     None,
     /// The wait, give or take this share of it: 0 to 0.9.
     Spread(f64),
+}
+
+impl Jitter {
+    /// The share by which it may lengthen a wait.
+    const fn spread(self) -> f64 {
+        match self {
+            Self::Equal | Self::Full | Self::None => 0.0,
+            Self::Spread(share) => share,
+        }
+    }
 }

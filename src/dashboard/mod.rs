@@ -55,7 +55,7 @@ pub use self::{
 use self::{listing::list, log::Log};
 use crate::{
     circuit::Circuit,
-    observe::duplicate,
+    observe::log_duplicate,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -154,7 +154,8 @@ impl Dashboard {
         if let Some(twice) = views.iter().find(|view| view.duplicate) {
             // Relaxed: it is only about one line in the log.
             if !self.0.warned.swap(true, Ordering::Relaxed) {
-                duplicate(&twice.snapshot.name);
+                let name = &twice.snapshot.name;
+                log_duplicate(name, views.iter().filter(|view| view.duplicate && view.snapshot.name == *name).count());
             }
         }
         views

@@ -265,7 +265,7 @@ impl Core {
         History {
             reason: self.reason.as_deref().cloned(),
             in_state,
-            outage: self.outage.as_ref().map(|outage| now.since(outage.since)),
+            outage: self.outage.as_ref().map(|outage| outage.lasted(now)),
             times_opened: self.times_opened,
             time_in,
             in_flight: match &self.phase {

@@ -135,6 +135,11 @@ pub enum Reason {
     },
     /// Closed: it was reset.
     Reset,
+    /// Open: it was when this was saved, see [`Circuit::restore`](crate::Circuit::restore).
+    Restored {
+        /// Why it had opened then, in words.
+        because: Arc<str>,
+    },
     /// Opened: [`Config::slow_calls`](crate::Config::slow_calls).
     SlowCallRate {
         /// The share of slow calls, 0 to 1.
@@ -171,6 +176,7 @@ impl Reason {
             Self::Recovered => "recovered",
             Self::RecoveryFailed { .. } => "recovery_failed",
             Self::Reset => "reset",
+            Self::Restored { .. } => "restored",
             Self::SlowCallRate { .. } => "slow_call_rate",
             Self::WaitOver => "wait_over",
         }
@@ -208,6 +214,7 @@ impl fmt::Display for Reason {
             Self::Recovered => f.write_str("the dependency takes full traffic again"),
             Self::RecoveryFailed { net_failures } => write!(f, "{net_failures:.0} net failures during recovery"),
             Self::Reset => f.write_str("reset"),
+            Self::Restored { because } => write!(f, "restored, it had opened because: {because}"),
             Self::SlowCallRate { rate, threshold, calls, slow } => write!(
                 f,
                 "{} of {calls} calls took longer than {slow:?}, {} open it",

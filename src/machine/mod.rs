@@ -47,6 +47,7 @@ mod ramp;
 mod recovering;
 mod rejection;
 mod rules;
+mod saved;
 mod settings;
 mod snapshot;
 mod stamp;
@@ -64,6 +65,7 @@ pub(crate) use self::{
 pub use self::{
     event::{Event, Reason, Transition},
     rejection::{RejectReason, Rejection},
+    saved::{Memory, NotRestored, OutageMemory, Restored},
     snapshot::{Ledger, Snapshot, WindowSnapshot},
     stamp::Stamp,
 };

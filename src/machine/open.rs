@@ -23,7 +23,7 @@ pub(crate) fn wait(probing: Probing, outage: &Outage, streak: u32, now: Instant,
         // Whatever the traffic: a blip is over by then.
         Probing::SquareRoot { .. } if outage.failed_probes == 0 => seconds(rng.between(0.1, 0.25)),
         Probing::SquareRoot { scale, max, spread } => {
-            let elapsed = now.since(outage.since).as_secs_f64();
+            let elapsed = outage.lasted(now).as_secs_f64();
             let (root, floor) = if outage.traffic > 0.0 {
                 ((2.0 * elapsed / outage.traffic).sqrt(), (20.0 / outage.traffic).clamp(0.02, 1.0))
             } else {

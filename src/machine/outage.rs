@@ -16,6 +16,8 @@ pub(crate) struct Vitals {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outage {
     pub(crate) since: Instant,
+    /// How long it had lasted by then, where it goes back to before this process.
+    pub(crate) before: Duration,
     /// The usual traffic before it, calls per second, zero if unknown.
     pub(crate) traffic: f64,
     pub(crate) usual_latency: Option<Duration>,
@@ -28,6 +30,11 @@ pub(crate) struct Outage {
 impl Outage {
     pub(crate) fn begin(vitals: Vitals, relapses: u32, now: Instant) -> Self {
         let Vitals { traffic, usual_latency } = vitals;
-        Self { since: now, traffic, usual_latency, failed_probes: 0, relapses }
+        Self { since: now, before: Duration::ZERO, traffic, usual_latency, failed_probes: 0, relapses }
+    }
+
+    /// How long it has lasted.
+    pub(crate) fn lasted(&self, now: Instant) -> Duration {
+        self.before.saturating_add(now.since(self.since))
     }
 }

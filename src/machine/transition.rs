@@ -85,6 +85,7 @@ impl Core {
             if fell == Some(true) {
                 // It had come back: this is a new outage of a dependency that relapses.
                 outage.since = now;
+                outage.before = Duration::ZERO;
                 outage.failed_probes = 0;
                 outage.relapses = outage.relapses.saturating_add(1);
             }

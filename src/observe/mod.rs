@@ -76,17 +76,17 @@ impl<F: Fn(&Event) + Send + Sync> Observer for F {
 /// What a circuit is for, if it is one of many with the same name.
 pub(crate) type Key = dyn fmt::Debug + Send + Sync;
 
-/// Says in the log, if there is one, that several circuits have one name.
-#[cfg(feature = "dashboard")]
-#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is none"))]
-pub(crate) fn duplicate(name: &str) {
-    #[cfg(feature = "tracing")]
-    tracing::duplicate(name);
-}
-
 /// Writes an event to the log, if there is one.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is none"))]
 pub(crate) fn log(event: &Event, key: Option<&Key>) {
     #[cfg(feature = "tracing")]
     tracing::log(event, key);
+}
+
+/// Warns in the log that so many circuits have one name.
+#[cfg(feature = "keyed")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is none"))]
+pub(crate) fn log_duplicate(name: &str, circuits: usize) {
+    #[cfg(feature = "tracing")]
+    tracing::log_duplicate(name, circuits);
 }

@@ -29,9 +29,9 @@ pub(super) fn log(event: &Event, key: Option<&Key>) {
 }
 
 /// Names that stand for several circuits make numbers that nobody can read.
-#[cfg(feature = "dashboard")]
-pub(super) fn duplicate(name: &str) {
-    warn!(target: TARGET, { circuit.name = name }, "several circuits have this name, and each counts for itself");
+#[cfg(feature = "keyed")]
+pub(super) fn log_duplicate(name: &str, circuits: usize) {
+    warn!(target: TARGET, { circuit.name = name, circuits }, "several circuits have one name, and each counts for itself");
 }
 
 fn transitioned(transition: &Transition, key: Option<&Key>) {

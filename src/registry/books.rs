@@ -3,7 +3,9 @@
 use std::{collections::VecDeque, hash::Hash, time::Duration};
 
 use super::{
+    duplicates::Departed,
     entry::Entry,
+    event::{EntryChange, RegistryEvent},
     forgotten::Forgotten,
     live::{Live, Pin},
 };
@@ -17,6 +19,10 @@ pub(super) struct Books<K> {
     ring: VecDeque<Line<K>>,
     /// What the circuits of this name had counted that are gone.
     pub(super) forgotten: Forgotten,
+    /// What has happened and nobody has been told yet.
+    pub(super) news: Vec<RegistryEvent<K>>,
+    /// What was removed or replaced, and may still be in somebody's hands.
+    pub(super) departed: Vec<Departed<K>>,
     name: Arc<str>,
 }
 
@@ -35,7 +41,25 @@ const STEPS_IN_NEED: usize = 8;
 impl<K: Hash + Eq> Books<K> {
     /// `name` is that of the registry.
     pub(super) fn new(name: Arc<str>) -> Self {
-        Self { newcomers: VecDeque::new(), ring: VecDeque::new(), forgotten: Forgotten::default(), name }
+        Self {
+            newcomers: VecDeque::new(),
+            ring: VecDeque::new(),
+            forgotten: Forgotten::default(),
+            news: Vec::new(),
+            departed: Vec::new(),
+            name,
+        }
+    }
+
+    /// Takes note of what has happened to a circuit.
+    pub(super) fn tell(&mut self, entry: &Entry<K>, what: EntryChange) {
+        self.news.push(RegistryEvent { key: Arc::clone(&entry.key), what });
+    }
+
+    /// Takes note of a circuit that is removed or replaced. Those that are gone by now are no longer noted.
+    pub(super) fn depart(&mut self, entry: &Arc<Entry<K>>) {
+        self.departed.retain(Departed::is_there);
+        self.departed.push(Departed::new(entry));
     }
 
     /// Enters a circuit that may be forgotten.
@@ -75,6 +99,7 @@ impl<K: Hash + Eq> Books<K> {
             return false;
         } else if line.entry.is_spent(now) && line.entry.leave() {
             live.remove(&line.entry, pin);
+            self.tell(&line.entry, EntryChange::Forgotten);
             self.add_up(&line.entry, now);
             return true;
         }
@@ -90,6 +115,7 @@ impl<K: Hash + Eq> Books<K> {
             line.quiet_since = now;
         } else if quiet_for >= idle && line.entry.is_idle(quiet_for, now) && line.entry.leave() {
             live.remove(&line.entry, pin);
+            self.tell(&line.entry, EntryChange::Forgotten);
             self.add_up(&line.entry, now);
             return true;
         }

@@ -2,7 +2,11 @@
 
 use std::{fmt, hash::Hash, time::Duration};
 
-use super::{Registry, plan::Plan};
+use super::{
+    Registry,
+    event::{News, RegistryEvent},
+    plan::Plan,
+};
 use crate::{
     circuit::{Builder, Circuit},
     clock::{AnyClock, Clock, SystemClock},
@@ -23,6 +27,7 @@ pub struct RegistryBuilder<K> {
     config: Config,
     capacity: usize,
     forget_after: Option<Duration>,
+    news: News<K>,
 }
 
 /// How circuits are made.
@@ -30,7 +35,6 @@ pub(super) struct Recipe<K> {
     pub(super) name: Arc<str>,
     pub(super) clock: AnyClock,
     /// Makes the circuit of a name, where circuits have names and no keys.
-    #[cfg_attr(not(feature = "serde"), expect(dead_code, reason = "who applies settings asks for it"))]
     pub(super) named: Option<fn(&Registry<K>, &str)>,
     begin: fn(&Arc<str>, &Arc<K>) -> Builder,
     each: Option<Arc<Each<K>>>,
@@ -75,7 +79,7 @@ impl<K: Key> RegistryBuilder<K> {
     ) -> Self {
         let clock = AnyClock::System(SystemClock::new());
         let recipe = Recipe { name, clock, named, begin, each: None };
-        Self { recipe, config: Config::new(), capacity: CAPACITY, forget_after }
+        Self { recipe, config: Config::new(), capacity: CAPACITY, forget_after, news: News::default() }
     }
 }
 
@@ -138,20 +142,40 @@ impl<K: Key> RegistryBuilder<K> {
         self
     }
 
+    /// Has a closure told of each circuit that is added, replaced, removed or forgotten, after those closures that are there.
+    ///
+    /// It is called outside every lock, in the order of the events, by a thread whose call caused an event (not always this
+    /// one). Calls on the registry are allowed; their events come after this one. A panic is caught and forgotten. To be told
+    /// later, or as a stream: [`Registry::subscribe`].
+    ///
+    /// ```
+    /// use tower_breaker::{Registry, registry::RegistryEvent};
+    ///
+    /// let tenants = Registry::by_key("tenants")
+    ///     .observe(|event: &RegistryEvent<String>| println!("{event}")) // "acme" has been added
+    ///     .build()?;
+    /// # tenants.circuit("acme");
+    /// # Ok::<(), tower_breaker::ConfigError>(())
+    /// ```
+    pub fn observe(mut self, observer: impl Fn(&RegistryEvent<K>) + Send + Sync + 'static) -> Self {
+        self.news.add(Box::new(observer));
+        self
+    }
+
     /// Makes the registry. It has no circuits yet.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] names every setting that is out of its bounds.
     pub fn build(self) -> Result<Registry<K>, ConfigError> {
-        let Self { recipe, config, capacity, forget_after } = self;
+        let Self { recipe, config, capacity, forget_after, news } = self;
         config.check()?;
         let overflow = Circuit::builder(format!("{}: overflow", recipe.name))
             .config(config)
             .any_clock(recipe.clock.clone())
             .mode(Mode::MetricsOnly)
             .build()?;
-        Ok(Registry::new(recipe, Plan::new(config), capacity, forget_after, overflow))
+        Ok(Registry::new(recipe, Plan::new(config), capacity, forget_after, overflow, news))
     }
 }
 
@@ -164,9 +188,9 @@ impl<K: Key> Recipe<K> {
     /// Begins the circuit of a key, with settings that are within their bounds.
     pub(super) fn builder(&self, plan: &Plan<K>, key: &Arc<K>) -> Builder {
         let own = plan.of(key);
-        let terms = own.terms.unwrap_or(plan.common);
+        let terms = own.terms.as_ref().unwrap_or(&plan.common);
         let common = || {
-            let begun = (self.begin)(&self.name, key).config(terms.config).mode(terms.mode);
+            let begun = (self.begin)(&self.name, key).config(terms.config).mode(terms.mode).tags(terms.tags.clone());
             begun.any_clock(self.clock.clone())
         };
         let complete = self.each.as_ref().map(|each| each(key, common()));
@@ -188,6 +212,6 @@ impl<K> fmt::Debug for RegistryBuilder<K> {
             .field("config", &self.config)
             .field("capacity", &self.capacity)
             .field("forget_after", &self.forget_after)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

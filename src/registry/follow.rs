@@ -34,11 +34,6 @@ impl<K: Key> Registry<K> {
         }
     }
 
-    /// Whether its circuits have names, and no keys.
-    pub(crate) fn has_names(&self) -> bool {
-        self.0.recipe.named.is_some()
-    }
-
     /// Makes the circuit of a name, where circuits have names.
     pub(crate) fn make_named(&self, name: &str) {
         if let Some(make) = self.0.recipe.named {

@@ -58,12 +58,15 @@
 
 mod books;
 mod builder;
+mod duplicates;
 mod entry;
+mod event;
 #[cfg(feature = "serde")]
 mod follow;
 mod forgotten;
 mod live;
 mod plan;
+mod saved;
 
 use std::{borrow::Borrow, fmt, hash::Hash, time::Duration};
 
@@ -72,11 +75,15 @@ use self::{
     books::Books,
     builder::Recipe,
     entry::Entry,
+    event::News,
     live::{Live, Pin},
 };
 pub use self::{
     builder::{Key, RegistryBuilder},
+    duplicates::Duplicate,
+    event::{EntryChange, RegistryEvent},
     forgotten::Forgotten,
+    saved::{Restoration, SavedCircuits},
 };
 #[cfg(feature = "serde")]
 pub(crate) use self::{
@@ -106,6 +113,7 @@ struct Shared<K> {
     capacity: usize,
     forget_after: Option<Duration>,
     overflow: Circuit,
+    news: News<K>,
     /// How many circuits there are, those included that are forgotten but not dropped yet: owners, this one not counted.
     alive: Arc<()>,
 }
@@ -131,11 +139,12 @@ impl<K: Key> Registry<K> {
         capacity: usize,
         forget_after: Option<Duration>,
         overflow: Circuit,
+        news: News<K>,
     ) -> Self {
         let books = Mutex::new(Books::new(Arc::clone(&recipe.name)));
         let (live, alive) = (Live::new(), Arc::new(()));
         let plan = Mutex::new(Arc::new(plan));
-        Self(Arc::new(Shared { live, books, recipe, plan, capacity, forget_after, overflow, alive }))
+        Self(Arc::new(Shared { live, books, recipe, plan, capacity, forget_after, overflow, news, alive }))
     }
 
     /// Returns the name of the registry: that of its circuits, if it is one by key.
@@ -169,9 +178,12 @@ impl<K: Key> Registry<K> {
     /// Puts a circuit of your own in the place of a key, and returns the one that was there. It is kept until it is
     /// [removed](Registry::remove), whether or not there is room.
     ///
-    /// Calls that are under way in the one that was there end there.
+    /// Calls that are under way in the one that was there end there. If another circuit of the registry has the name of this one,
+    /// that is a warning in the log; see [`Registry::duplicates`].
     pub fn insert(&self, key: K, circuit: Circuit) -> Option<Circuit> {
-        self.replace(Entry::new(Arc::new(key), circuit, false, &self.0.alive))
+        let old = self.replace(Entry::new(Arc::new(key), circuit.clone(), false, &self.0.alive));
+        self.warn_of_duplicates(&circuit);
+        old
     }
 
     /// Takes the circuit of a key out and returns it. The next call with this key makes another.
@@ -180,12 +192,18 @@ impl<K: Key> Registry<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.0.change(|books, pin, now| self.0.expel(key, books, pin, now))
+        self.0.change(|books, pin, now| {
+            let entry = self.0.live.get(key, pin).map(Arc::clone)?;
+            books.tell(&entry, EntryChange::Removed);
+            self.0.expel(key, books, pin, now)
+        })
     }
 
     fn replace(&self, entry: Entry<K>) -> Option<Circuit> {
         self.0.change(|books, pin, now| {
             let old = self.0.expel(&*entry.key, books, pin, now);
+            let change = if old.is_some() { EntryChange::Replaced } else { EntryChange::Added };
+            books.tell(&entry, change);
             self.0.live.insert(Arc::new(entry), pin);
             old
         })
@@ -285,9 +303,16 @@ impl<K: Key> Shared<K> {
 
     fn change<T>(&self, change: impl FnOnce(&mut Books<K>, &Pin<'_>, Instant) -> T) -> T {
         let now = self.recipe.clock.now();
-        let pin = self.live.pin();
-        // Unlocked before the pin is given back, whereupon circuits are dropped.
-        change(&mut self.books.lock(), &pin, now)
+        let result = {
+            let pin = self.live.pin();
+            // Unlocked before the pin is given back, whereupon circuits are dropped.
+            let mut books = self.books.lock();
+            let result = change(&mut books, &pin, now);
+            self.news.take_over(&mut books.news);
+            result
+        };
+        self.news.deliver();
+        result
     }
 
     fn find_or_room<Q>(&self, key: &Q, books: &mut Books<K>, pin: &Pin<'_>, now: Instant) -> Place
@@ -309,6 +334,7 @@ impl<K: Key> Shared<K> {
             Place::Full => self.overflow.clone(),
             Place::Room => {
                 self.live.insert(Arc::clone(entry), pin);
+                books.tell(entry, EntryChange::Added);
                 if self.forget_after.is_some() {
                     books.enter(Arc::clone(entry), now);
                 }
@@ -337,6 +363,7 @@ impl<K: Key> Shared<K> {
     {
         let entry = self.live.get(key, pin)?;
         entry.expel();
+        books.depart(entry);
         books.strike(entry);
         self.live.remove(entry, pin);
         books.add_up(entry, now);

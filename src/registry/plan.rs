@@ -3,13 +3,20 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{Key, Registry, builder::Recipe, entry::Entry};
-use crate::{circuit::Circuit, config::Config, state::Mode, sync::Arc};
+use crate::{
+    circuit::{Circuit, Tags},
+    config::Config,
+    state::Mode,
+    sync::Arc,
+};
 
-/// Numbers and mode of a circuit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Numbers, mode and tags of a circuit.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Terms {
     pub(crate) config: Config,
     pub(crate) mode: Mode,
+    /// Those it is made with; they do not change.
+    pub(crate) tags: Tags,
 }
 
 /// What circuits are made with.
@@ -25,7 +32,7 @@ pub(crate) struct Plan<K> {
 type Ask<K> = dyn Fn(&K) -> Own + Send + Sync;
 
 /// What is said of one key.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Own {
     pub(crate) terms: Option<Terms>,
     /// Disabled, whatever anybody else says, code included.
@@ -40,7 +47,7 @@ struct Target {
 
 impl<K> Plan<K> {
     pub(super) fn new(config: Config) -> Self {
-        Self { common: Terms { config, mode: Mode::Auto }, own: None, names: BTreeSet::new() }
+        Self { common: Terms { config, mode: Mode::Auto, tags: Tags::default() }, own: None, names: BTreeSet::new() }
     }
 
     pub(super) fn of(&self, key: &K) -> Own {
@@ -74,8 +81,14 @@ impl<K: Key> Recipe<K> {
         if was.mode != will.mode {
             entry.circuit.set_mode(will.mode, None);
         }
-        let is = Terms { config: will.config.unwrap_or(config), mode: will.mode };
-        (Terms { config, mode: was.mode }, is)
+        let tags = entry.circuit.tags();
+        let is = Terms { config: will.config.unwrap_or(config), mode: will.mode, tags: tags.clone() };
+        (Terms { config, mode: was.mode, tags }, is)
+    }
+
+    /// The mode that is planned for a circuit.
+    pub(super) fn mode_of(&self, entry: &Entry<K>, plan: &Plan<K>) -> Mode {
+        self.target(entry, plan).mode
     }
 
     fn target(&self, entry: &Entry<K>, plan: &Plan<K>) -> Target {
@@ -84,8 +97,8 @@ impl<K: Key> Recipe<K> {
             let (config, mode) = self.builder(plan, &entry.key).terms();
             Target { config: Some(config), mode }
         } else {
-            let mode = own.terms.map_or(Mode::Auto, |terms| terms.mode);
-            Target { config: own.terms.map(|terms| terms.config), mode }
+            let mode = own.terms.as_ref().map_or(Mode::Auto, |terms| terms.mode);
+            Target { config: own.terms.as_ref().map(|terms| terms.config), mode }
         };
         if own.disabled { Target { mode: Mode::Disabled, ..target } } else { target }
     }

@@ -136,6 +136,16 @@ impl Builder {
     }
 }
 
+impl Budget {
+    /// What is wrong with a ratio that no budget is made with yet.
+    #[cfg(feature = "serde")]
+    pub(crate) fn fault_of_ratio(ratio: f64) -> Option<crate::config::Fault> {
+        let mut check = Check::default();
+        in_thousandths(&mut check, "ratio", ratio, 10.0);
+        check.done().err()?.faults().first().cloned()
+    }
+}
+
 /// What is no whole number of thousandths is refused, so that nothing is rounded behind the user's back.
 fn in_thousandths(check: &mut Check, field: &'static str, value: f64, most: f64) -> u64 {
     if !(0.0..=most).contains(&value) {

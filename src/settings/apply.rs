@@ -60,7 +60,7 @@ impl<K: Key + fmt::Display> Registry<K> {
     fn plan_of(&self, config: &CircuitsConfig, names: &[&str]) -> Plan<K> {
         let (config, registry) = (Arc::new(config.clone()), Arc::<str>::from(self.name()));
         let has_names = self.has_names();
-        let common = if has_names { config.defaults } else { config.common_of(&registry) };
+        let common = if has_names { config.defaults.clone() } else { config.common_of(&registry) };
         let own = move |key: &K| {
             let key = key.to_string();
             if has_names {
@@ -79,13 +79,13 @@ impl<K: Key + fmt::Display> Registry<K> {
 
 impl CircuitsConfig {
     fn common_of(&self, registry: &str) -> CircuitSettings {
-        self.by_key.get(registry).map_or(self.defaults, |settings| settings.common)
+        self.by_key.get(registry).map_or_else(|| self.defaults.clone(), |settings| settings.common.clone())
     }
 }
 
 impl CircuitSettings {
     fn terms(&self) -> Terms {
-        Terms { config: self.config, mode: self.mode }
+        Terms { config: self.config, mode: self.mode, tags: self.tags.clone() }
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn lay_over(config: &mut Config, fields: &mut Fields<'_, '_>) {
 }
 
 /// A rule that may be off: a table switches it on, `false` off, and `true` on with the numbers it has.
-fn rule<T: Copy>(
+pub(super) fn rule<T: Copy>(
     fields: &mut Fields<'_, '_>,
     key: &'static str,
     place: &mut Option<T>,

@@ -34,6 +34,10 @@ use crate::config::ConfigError;
 pub struct Draft(Value);
 
 impl Draft {
+    pub(super) fn value(&self) -> &Value {
+        &self.0
+    }
+
     /// Makes settings of it.
     ///
     /// # Errors

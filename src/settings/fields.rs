@@ -43,6 +43,11 @@ impl<'v, 'f> Fields<'v, 'f> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
     }
 
+    /// Returns the path of a key.
+    pub(super) fn path_of(&self, key: &str) -> String {
+        join(&self.path, key)
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.key == key)
     }
@@ -95,6 +100,11 @@ impl<'v, 'f> Fields<'v, 'f> {
     /// Notes a fault of a key of this table.
     pub(super) fn fault(&mut self, key: &str, value: impl std::fmt::Display, bound: impl Into<String>) {
         self.faults.push(Fault::read(join(&self.path, key), value, bound));
+    }
+
+    /// Notes a fault of something below this table.
+    pub(super) fn note(&mut self, fault: Fault) {
+        self.faults.push(fault);
     }
 
     /// Notes a key that must be there. True if it is.

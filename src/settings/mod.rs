@@ -41,6 +41,7 @@ mod describe;
 mod draft;
 mod environment;
 mod fields;
+mod memory;
 mod probing;
 mod read;
 #[cfg(not(feature = "retry"))]
@@ -48,7 +49,15 @@ mod read;
 mod retry;
 #[cfg(feature = "retry")]
 mod retry;
+#[cfg(feature = "keyed")]
+mod saved;
 mod scalar;
+#[cfg(not(feature = "stack"))]
+#[path = "no_stack.rs"]
+mod stack;
+#[cfg(feature = "stack")]
+mod stack;
+mod tags;
 mod value;
 
 use std::collections::BTreeMap;
@@ -59,8 +68,8 @@ pub use self::{
     draft::{Draft, TomlDraft},
     environment::DISABLE,
 };
-use self::{environment::Disabled, retry::Retry};
-use crate::{config::Config, state::Mode};
+use self::{environment::Disabled, retry::Retry, stack::Parts};
+use crate::{circuit::Tags, config::Config, state::Mode};
 
 /// The settings of all circuits of a program. See the [module docs](self) for an example.
 ///
@@ -88,14 +97,14 @@ impl CircuitsConfig {
     /// Returns the settings of what has none of its own: the table `defaults`.
     #[must_use]
     pub fn defaults(&self) -> CircuitSettings {
-        self.disabled.among_all(self.defaults)
+        self.disabled.among_all(self.defaults.clone())
     }
 
     /// Returns the settings of a circuit: the table `by_name.NAME`, or the defaults.
     #[must_use]
     pub fn by_name(&self, name: &str) -> CircuitSettings {
         let settings = self.by_name.get(name).unwrap_or(&self.defaults);
-        self.disabled.of(name, *settings)
+        self.disabled.of(name, settings.clone())
     }
 
     /// Returns the settings of one key of a registry by key: the table `by_key.REGISTRY.keys.KEY`, or `by_key.REGISTRY`, or the
@@ -106,7 +115,7 @@ impl CircuitsConfig {
             None => &self.defaults,
             Some(settings) => settings.keys.get(key).unwrap_or(&settings.common),
         };
-        self.disabled.of(registry, *settings)
+        self.disabled.of(registry, settings.clone())
     }
 
     /// Returns the names that have a table in `by_name`, sorted.
@@ -123,18 +132,27 @@ impl Default for CircuitsConfig {
 }
 
 /// The settings of one circuit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CircuitSettings {
     /// The numbers.
     pub config: Config,
     /// The mode that the circuit begins in. Default: [`Mode::Auto`].
     pub mode: Mode,
+    /// What the circuit is tagged with, see [`Builder::tag`](crate::circuit::Builder::tag). Default: nothing.
+    pub tags: Tags,
     retry: Retry,
+    stack: Parts,
 }
 
 impl Default for CircuitSettings {
     fn default() -> Self {
-        Self { config: Config::new(), mode: Mode::Auto, retry: Retry::default() }
+        Self {
+            config: Config::new(),
+            mode: Mode::Auto,
+            tags: Tags::default(),
+            retry: Retry::default(),
+            stack: Parts::default(),
+        }
     }
 }

@@ -7,10 +7,7 @@ use super::{
     fields::{Fields, one_of},
     value::Value,
 };
-use crate::{
-    config::{Config, ConfigError, Fault},
-    state::Mode,
-};
+use crate::config::{Config, ConfigError, Fault};
 
 /// The bases that are always there: what is recommended, nothing, and the figures of other systems.
 const PRESETS: [(&str, Config); 10] = [
@@ -56,23 +53,23 @@ pub(super) fn circuits(value: &Value) -> Result<CircuitsConfig, ConfigError> {
     }
     let recommended = Resolved::new(Config::new());
     let defaults = match defaults {
-        Some(value) => reader.table("defaults".to_owned(), value, &recommended, &mut Vec::new(), &[]).0,
+        Some(value) => reader.circuit("defaults".to_owned(), value, &recommended, &[]).0,
         None => recommended,
     };
     // Also those that nobody has for a base: their faults are to be told.
     for (name, ..) in reader.bases.clone() {
         reader.base(name, &defaults, &mut Vec::new());
     }
-    let mut config = CircuitsConfig::new(defaults.settings);
+    let mut config = CircuitsConfig::new(defaults.settings.clone());
     for (name, path, value) in by_name {
-        let settings = reader.table(path, value, &defaults, &mut Vec::new(), &[]).0.settings;
+        let settings = reader.circuit(path, value, &defaults, &[]).0.settings;
         config.by_name.insert(name.to_owned(), settings);
     }
     for (name, path, value) in by_key {
-        let (common, keys) = reader.table(path, value, &defaults, &mut Vec::new(), &["keys"]);
-        let mut settings = KeySettings { common: common.settings, keys: BTreeMap::new() };
+        let (common, keys) = reader.circuit(path, value, &defaults, &["keys"]);
+        let mut settings = KeySettings { common: common.settings.clone(), keys: BTreeMap::new() };
         for (key, path, value) in keys {
-            let own = reader.table(path, value, &common, &mut Vec::new(), &[]).0.settings;
+            let own = reader.circuit(path, value, &common, &[]).0.settings;
             settings.keys.insert(key.to_owned(), own);
         }
         config.by_key.insert(name.to_owned(), settings);
@@ -90,6 +87,28 @@ struct Reader<'v> {
 }
 
 impl<'v> Reader<'v> {
+    /// Reads the table of a circuit, and looks whether its parts fit together; a base need not be whole.
+    fn circuit(
+        &mut self,
+        path: String,
+        value: &'v Value,
+        parent: &Resolved,
+        more: &[&'static str],
+    ) -> (Resolved, Named<'v>) {
+        let before = self.faults.len();
+        let (mut resolved, named) = self.table(path.clone(), value, parent, &mut Vec::new(), more);
+        // What does not fit only because something else is wrong is no second fault.
+        if self.faults.len() == before && bounds(&resolved.settings).is_empty() {
+            for fault in resolved.settings.misfits() {
+                if !resolved.told.contains(&fault) {
+                    resolved.told.push(fault.clone());
+                    self.faults.push(fault.below(&path));
+                }
+            }
+        }
+        (resolved, named)
+    }
+
     /// Reads the settings of one table, over its base or else over `parent`; `more` are tables of names beside them.
     fn table(
         &mut self,
@@ -116,12 +135,13 @@ impl<'v> Reader<'v> {
         }
         circuit::lay_over(&mut settings.config, &mut fields);
         settings.retry.lay_over(&mut fields);
+        settings.stack.lay_over(&mut fields);
+        super::tags::lay_over(&mut settings.tags, &mut fields);
         let named = more.iter().flat_map(|key| fields.names(key)).collect();
         fields.end();
 
         let misread: Vec<String> = faults.iter().map(|fault| fault.field().to_owned()).collect();
-        let bounds = settings.config.check().err().map(|error| error.faults().to_vec()).unwrap_or_default();
-        for fault in bounds.into_iter().chain(settings.retry.faults()) {
+        for fault in bounds(settings) {
             // What is bound by something that could not be read looks wrong only for that.
             let spurious = [fault.field(), bound_by(fault.field())].iter().any(|field| {
                 misread.iter().any(|misread| {
@@ -181,6 +201,14 @@ impl<'v> Reader<'v> {
     }
 }
 
+/// What is out of its bounds.
+fn bounds(settings: &CircuitSettings) -> Vec<Fault> {
+    let mut faults = settings.config.check().err().map(|error| error.faults().to_vec()).unwrap_or_default();
+    faults.extend(settings.retry.faults());
+    faults.extend(settings.stack.faults());
+    faults
+}
+
 /// The setting that bounds another.
 fn bound_by(field: &str) -> &str {
     match field {
@@ -198,6 +226,6 @@ fn bound_by(field: &str) -> &str {
 
 impl CircuitSettings {
     fn new(config: Config) -> Self {
-        Self { config, mode: Mode::Auto, retry: super::retry::Retry::default() }
+        Self { config, ..Self::default() }
     }
 }

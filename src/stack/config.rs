@@ -96,14 +96,26 @@ impl StackConfig {
         faults.extend(self.bulkhead.and_then(|bulkhead| bulkhead.check().err()));
         let mut check = Check::default();
         faults.into_iter().for_each(|error| check.all(error));
+        self.check_whole(&mut check);
+        check.done()
+    }
+
+    /// What is wrong beyond each part by itself, under the names that [`StackConfig::check`] has.
+    #[cfg(feature = "serde")]
+    pub(crate) fn misfits(&self) -> Vec<crate::config::Fault> {
+        let mut check = Check::default();
+        self.check_whole(&mut check);
+        check.done().err().map(ConfigError::into_faults).unwrap_or_default()
+    }
+
+    fn check_whole(&self, check: &mut Check) {
         for (field, limit) in [("total", self.total), ("attempt", self.attempt)] {
             if let Some(limit) = limit {
                 check.within(field, limit, MS, YEAR);
             }
         }
-        self.check_attempt(&mut check);
-        self.check_retry(&mut check);
-        check.done()
+        self.check_attempt(check);
+        self.check_retry(check);
     }
 
     fn check_attempt(&self, check: &mut Check) {

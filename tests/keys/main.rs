@@ -1,6 +1,8 @@
 //! One circuit for each key: who is kept, who is forgotten, among threads, on real sockets, and under attack.
 
 mod attack;
+mod duplicates;
+mod events;
 mod forgetting;
 mod net;
 mod registry;

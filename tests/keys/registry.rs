@@ -76,6 +76,16 @@ fn each_circuit_can_have_settings_of_its_own() {
 }
 
 #[test]
+fn each_circuit_can_have_tags_of_its_own() {
+    let (tenants, _clock) = registry(THREE, |builder| {
+        builder.each(|key: &String, circuit| circuit.tag("plan", if key == "acme" { "gold" } else { "free" }))
+    });
+    assert_eq!(tenants.circuit("acme").tags().get("plan"), Some("gold"));
+    assert_eq!(tenants.circuit("other").tags().iter().collect::<Vec<_>>(), [("plan", "free")]);
+    assert!(tenants.overflow().tags().is_empty() && tenants.overflow().tags().get("plan").is_none());
+}
+
+#[test]
 fn the_common_settings_are_checked_when_the_registry_is_made() {
     let wrong = Config::new().failure_rate(FailureRate::new(7.0));
     let error = Registry::by_key("keys").config(wrong).build().unwrap_err();

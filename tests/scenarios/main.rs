@@ -113,6 +113,10 @@ fn step(both: &mut Both, line: &Line, now: &mut Instant) -> Result<(), String> {
         Step::End { names, outcome } => names.iter().try_for_each(|name| both.end(name, *outcome))?,
         Step::Mode { mode, lasting } => both.set_mode(*mode, lasting.map(|lasting| now.after(lasting)), *now),
         Step::Reset => both.reset(),
+        Step::Restart(gap) => {
+            both.restart(*gap)?;
+            *now = now.after(*gap);
+        }
         Step::Configure(config) => both.reconfigure(**config)?,
         Step::Events(expected) => {
             let seen: Vec<String> = both.take_events().iter().map(describe).collect();

@@ -37,6 +37,8 @@ enum Op {
     Outage(u16),
     Reconfigure(Box<Config>),
     Reset,
+    /// The process is away for so long.
+    Restart(Duration),
 }
 
 fn cases() -> u32 {
@@ -77,6 +79,12 @@ proptest! {
                     if under_way.len() > before { end(&mut both, &mut under_way, before, failed) } else { Ok(()) }
                 }),
                 Op::Reconfigure(config) => both.reconfigure(*config),
+                Op::Restart(gap) => {
+                    let told = both.restart(gap);
+                    now = now.after(gap);
+                    under_way.clear();
+                    told
+                }
                 Op::Reset => { both.reset(); Ok(()) }
             };
             // Not after each: whoever looks has the circuit take stock, which would hide that a decision forgot to.
@@ -118,6 +126,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (mode(), proptest::option::of(duration(30_000))).prop_map(|(mode, lasting)| Op::Mode(mode, lasting)),
         1 => config().prop_map(|config| Op::Reconfigure(Box::new(config))),
         1 => Just(Op::Reset),
+        2 => duration(30_000).prop_map(Op::Restart),
     ]
 }
 

@@ -52,6 +52,8 @@ pub(crate) enum Step {
         lasting: Option<Duration>,
     },
     Reset,
+    /// The process is away for so long.
+    Restart(Duration),
 }
 
 #[derive(Debug)]
@@ -202,6 +204,7 @@ fn step(number: usize, text: &str, config: Config) -> Result<Line, String> {
         ("mode", [name], None) => Step::Mode { mode: mode(name)?, lasting: None },
         ("mode", [name, "for", lasting], None) => Step::Mode { mode: mode(name)?, lasting: Some(duration(lasting)?) },
         ("reset", [], None) => Step::Reset,
+        ("restart", ["after", gap], None) => Step::Restart(duration(gap)?),
         _ => return Err("nobody knows this step".into()),
     };
     let expected = expected.map(self::expected).transpose()?;

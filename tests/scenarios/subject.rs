@@ -1,6 +1,6 @@
 //! The machine and the circuit side by side, told the same and asked the same.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use tower_breaker::{
     Circuit, Config, Instant, Mode, Outcome, Permit, Rejected,
@@ -28,17 +28,21 @@ pub(crate) struct Both {
 
 impl Both {
     pub(crate) fn new(config: Config, mode: Mode) -> Result<Self, String> {
-        let clock = ManualClock::new();
-        let machine = Machine::new("it", config, SEED, Instant::ZERO).map_err(|error| error.to_string())?;
-        let circuit = Circuit::builder("it").config(config).seed(SEED).clock(clock.clone()).build();
-        let circuit = circuit.map_err(|error| error.to_string())?;
-        let events = circuit.subscribe();
-        let mut both =
-            Self { machine, circuit, clock, now: Instant::ZERO, calls: HashMap::new(), events, log: Vec::new() };
+        let mut both = Self::at(config, Instant::ZERO)?;
         if mode != Mode::Auto {
             both.set_mode(mode, None, Instant::ZERO);
         }
         Ok(both)
+    }
+
+    fn at(config: Config, now: Instant) -> Result<Self, String> {
+        let clock = ManualClock::new();
+        clock.set(now);
+        let machine = Machine::new("it", config, SEED, now).map_err(|error| error.to_string())?;
+        let circuit = Circuit::builder("it").config(config).seed(SEED).clock(clock.clone()).build();
+        let circuit = circuit.map_err(|error| error.to_string())?;
+        let events = circuit.subscribe();
+        Ok(Self { machine, circuit, clock, now, calls: HashMap::new(), events, log: Vec::new() })
     }
 
     pub(crate) fn set_clock(&mut self, now: Instant) {
@@ -90,6 +94,21 @@ impl Both {
     pub(crate) fn set_mode(&mut self, mode: Mode, until: Option<Instant>, now: Instant) {
         self.machine.set_mode(mode, until, now);
         self.circuit.set_mode(mode, until.map(|until| until.since(now)));
+    }
+
+    /// Both are saved, and others take up what they knew so much later.
+    pub(crate) fn restart(&mut self, gap: Duration) -> Result<(), String> {
+        let (memory, saved, config) = (self.machine.save(self.now), self.circuit.save(), self.circuit.config());
+        if memory != saved.memory {
+            return Err(format!("the machine saves {memory:?}, the circuit {:?}", saved.memory));
+        }
+        let (mut log, now) = (self.take_events(), self.now.after(gap));
+        *self = Self::at(config, now)?;
+        let machine = self.machine.restore(&memory, gap, now);
+        let circuit = self.circuit.restore_at(&saved, Duration::MAX, saved.at + gap);
+        log.extend(self.take_events());
+        self.log = log;
+        if machine == circuit { Ok(()) } else { Err(format!("the machine says {machine:?}, the circuit {circuit:?}")) }
     }
 
     pub(crate) fn reset(&mut self) {

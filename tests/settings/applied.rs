@@ -74,6 +74,18 @@ fn circuits_to_come_are_made_with_the_settings_that_were_applied() {
 }
 
 #[test]
+fn tags_are_those_of_the_file_when_the_circuit_was_made() {
+    let circuits = by_name();
+    let file = |team: &str| read(&format!("defaults.tags = {{ team = '{team}' }}\n[by_name.a]\ntags.tier = '1'"));
+    let _ = circuits.apply(&file("checkout"));
+    assert_eq!(circuits.circuit("a").tags().to_string(), "team=checkout, tier=1");
+    let changes = circuits.apply(&file("platform"));
+    assert_eq!((changes.to_string().as_str(), changes.unchanged), ("", vec!["a".to_owned()]));
+    assert_eq!(circuits.circuit("a").tags().get("team"), Some("checkout"));
+    assert_eq!(circuits.circuit("later").tags().get("team"), Some("platform"));
+}
+
+#[test]
 fn an_operators_wish_stays_until_the_mode_in_the_file_changes() {
     let circuits = by_name();
     let _ = circuits.apply(&read("[by_name.a]"));

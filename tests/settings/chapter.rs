@@ -14,6 +14,7 @@ slow_calls.duration = '1s'
 consecutive_failures.failures = 7
 failure_count = { failures = 7, period = '10s' }
 half_open.verdict = { probes = 5, threshold = 0.6 }
+bulkhead = { limit = 9, queue = 1, max_wait = '1s' }
 [bases.backoff]
 base = 'all'
 probing = { kind = 'backoff', base = '2s', max = '2m' }
@@ -22,9 +23,9 @@ base = 'all'
 probing = { kind = 'fixed', wait = '1s' }
 ";
 
-const BASES: [&str; 3] = ["all", "backoff", "fixed"];
+pub(crate) const BASES: [&str; 3] = ["all", "backoff", "fixed"];
 
-fn file(base: &str, line: &str) -> String {
+pub(crate) fn file(base: &str, line: &str) -> String {
     // The key `base` is one that can be set, too.
     let base = if line.starts_with("base ") { String::new() } else { format!("base = '{base}'\n") };
     format!("{ALL}\n[by_name.it]\n{base}{line}")
@@ -35,8 +36,8 @@ fn chapter() -> String {
     fs::read_to_string(path).expect("it is there")
 }
 
-/// The rows of the table: key, the bases it can be set with, example.
-fn rows() -> Vec<(String, Vec<&'static str>, String)> {
+/// The rows of the table: key, the bases it can be set with, example, default.
+pub(crate) fn rows() -> Vec<(String, Vec<&'static str>, String, String)> {
     let text = chapter();
     let table = text.lines().skip_while(|line| !line.starts_with("| key ")).skip(2);
     let rows = table.take_while(|line| line.starts_with('|')).map(|line| {
@@ -44,13 +45,13 @@ fn rows() -> Vec<(String, Vec<&'static str>, String)> {
         let words: Vec<&str> = cells[1].split('`').skip(1).step_by(2).collect();
         let bases = BASES.into_iter().filter(|base| words.contains(base)).collect::<Vec<_>>();
         let bases = if bases.is_empty() { vec!["all"] } else { bases };
-        (words[0].to_owned(), bases, cells[2].trim_matches('`').to_owned())
+        (words[0].to_owned(), bases, cells[2].trim_matches('`').to_owned(), cells[3].to_owned())
     });
     rows.collect()
 }
 
 /// The keys that a table knows, by what it says to one that it does not; none if there is no such table.
-fn known(base: &str, table: &str) -> Option<Vec<String>> {
+pub(crate) fn known(base: &str, table: &str) -> Option<Vec<String>> {
     // It has been given, as text.
     if table == "base" {
         return None;
@@ -84,7 +85,7 @@ fn accepted() -> (BTreeSet<String>, BTreeSet<String>) {
 
 #[test]
 fn each_key_of_the_table_is_accepted_with_its_example_and_has_an_effect() {
-    for (key, bases, example) in rows() {
+    for (key, bases, example, _) in rows() {
         for base in bases {
             let config = read(&file(base, &format!("{key} = {example}")));
             let before = read(&file(base, ""));

@@ -6,7 +6,7 @@ use tower_breaker::settings::{Draft, TomlDraft};
 use crate::{App, faults};
 
 /// Below `by_name.it`: what stands there, and what is said of it.
-const FAULTS: [(&str, &str); 40] = [
+pub(crate) const FAULTS: [(&str, &str); 57] = [
     ("failure_rate.threshold = 1.5", "`failure_rate.threshold` is 1.5, must be a share such as `0.5` or `\"50%\"`"),
     ("failure_rate.threshold = 50", "`failure_rate.threshold` is 50, must be a share such as `0.5` or `\"50%\"`"),
     ("failure_rate.threshold = '150%'", "`failure_rate.threshold` is 1.5, must be above 0 and at most 1"),
@@ -70,6 +70,32 @@ const FAULTS: [(&str, &str); 40] = [
     ),
     ("mode = 'off'", "`mode` is \"off\", must be one of `auto`, `forced_open`, `forced_closed`, `disabled`"),
     ("base = 'hystrics'", "`base` is \"hystrics\", must be one of `recommended`, `without_rules`, `classic`"),
+    ("tags = 'payments'", "`tags` is \"payments\", must be a table"),
+    ("tags.tier = 1", "`tags.tier` is 1, must be text"),
+    ("bulkhead.queue = 3", "`bulkhead.limit` is missing, must be a whole number"),
+    ("bulkhead.limit = 0", "`bulkhead.limit` is 0, must be from 1 to 1000000"),
+    ("bulkhead = true", "`bulkhead` is true, must be a table: it has no numbers yet"),
+    ("timeouts = '5s'", "`timeouts` is \"5s\", must be a table"),
+    (
+        "timeouts.attempt = 5",
+        "`timeouts.attempt` is 5, must be a duration with its unit, such as `500ms` or `30s`, or false",
+    ),
+    ("timeouts.attempt = true", "`timeouts.attempt` is true, must be a duration"),
+    ("timeouts.totl = '5s'", "`timeouts.totl` is \"5s\", must be absent: there are only `total`, `attempt`"),
+    ("timeouts.total = '400d'", "`timeouts.total` is 34560000s, must be from 1ms to"),
+    (
+        "timeouts.attempt = '5100ms'",
+        "`timeouts.attempt` is 5.1s, must be at most 5s, half of the window of `failure_rate`",
+    ),
+    (
+        "timeouts.attempt = '2s'\nslow_calls.duration = '3s'",
+        "`slow_calls.duration` is 3s, must be below the attempt, 2s",
+    ),
+    ("timeouts.total = '29s'", "`retry.deadline` is 30s, must be at most 29s, the total"),
+    ("bulkhead.limit = 5\nretry.attempts = 7", "`retry.attempts` is 7, must be so few that attempts and waits"),
+    ("timeouts = {}\nretry.ratio = 3", "`retry.ratio` is 3.0, must be from 0 to 2, the retries of one call"),
+    ("retry.ratio = -1", "`retry.ratio` is -1.0, must be from 0 to 10"),
+    ("retry.ratio = 0.0001", "`retry.ratio` is 0.0001, must be in steps of 0.001"),
     ("retry.backoff.factor = 0.5", "`retry.backoff.factor` is 0.5, must be from 1.0 to 100.0"),
 ];
 

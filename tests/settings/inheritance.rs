@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use tower_breaker::{
     CircuitsConfig, Config, Mode, State, Weight,
+    bulkhead::BulkheadConfig,
     config::{
         CancelledAfter, Consecutive, Evidence, FailureCount, FailureRate, HalfOpen, Jitter, Probing, Ramp, Recovery,
         RecoveryWindow, SlowCalls, Window,
     },
     retry::{Backoff, RetryConfig, Spread},
+    stack::StackConfig,
 };
 
-use crate::read;
+use crate::{faults, read};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
@@ -20,7 +22,7 @@ const MS: Duration = Duration::from_millis(1);
 fn an_empty_file_is_what_is_recommended() {
     assert_eq!(read(""), CircuitsConfig::default());
     assert_eq!(read("").by_name("it").config, Config::new());
-    assert_eq!(read("").by_name("it").retry(), RetryConfig::new());
+    assert_eq!(read("").by_name("it").retry(), Some(RetryConfig::new()));
 }
 
 #[test]
@@ -69,7 +71,7 @@ fn each_setting_reaches_its_field() {
         .cancelled_after(CancelledAfter::After(700 * MS))
         .initial_state(State::Recovering);
     assert_eq!((it.config, it.mode), (expected, Mode::MetricsOnly));
-    let retry = it.retry();
+    let retry = it.retry().expect("it is on");
     assert_eq!(retry.backoff, Backoff::new(10 * MS, SECOND).factor(1.5).spread(Spread::Equal));
     assert_eq!((retry.attempts, retry.deadline, retry.max_retry_after), (4, 7 * SECOND, 2 * SECOND));
     assert_eq!(retry.timeout_cost, Weight::new(5.0).expect("a weight"));
@@ -168,4 +170,61 @@ fn the_kill_switch_is_stronger_than_the_file_and_reaches_whom_it_names() {
     assert_eq!((config.by_name("other").mode, config.defaults().mode), (Mode::Auto, Mode::Auto));
     let config = config.disable("*");
     assert_eq!((config.by_name("other").mode, config.defaults().mode), (Mode::Disabled, Mode::Disabled));
+}
+
+#[test]
+fn a_stack_is_read_with_its_parts_and_what_is_inherited() {
+    let config = read(
+        "[bases.quick]
+        timeouts = { attempt = '20s', total = '4s' } # on its own it would not fit
+        retry = { attempts = 2, ratio = '0.1', deadline = '3s' }
+        bulkhead = { limit = 7, queue = 3, max_wait = '1s' }
+        [by_name.client]
+        base = 'quick'
+        timeouts.attempt = '1s'
+        failure_rate.threshold = 0.3
+        [by_name.server]
+        timeouts.total = false
+        retry = false
+        [by_name.bare]
+        base = 'quick'
+        timeouts = { attempt = false, total = 'false' }
+        bulkhead = false
+        retry = 'false'
+        [by_name.again]
+        base = 'quick'
+        timeouts.attempt = '1s'
+        retry = true",
+    );
+    let client = config.by_name("client").stack();
+    assert_eq!((client.attempt, client.total), (Some(SECOND), Some(4 * SECOND)));
+    assert_eq!((client.retry, client.retry_ratio), (Some(RetryConfig::new().attempts(2).deadline(3 * SECOND)), 0.1));
+    assert_eq!(client.bulkhead, Some(BulkheadConfig::new(7).queue(3, SECOND)));
+    assert_eq!(client.circuit.failure_rate, Some(FailureRate::new(0.3)));
+    assert_eq!(config.by_name("again").stack().retry, client.retry, "true leaves the numbers as they are");
+    let server = config.by_name("server").stack();
+    assert_eq!((server.total, server.retry, server.attempt), (None, None, StackConfig::new().attempt));
+    let bare = config.by_name("bare").stack();
+    assert_eq!((bare.attempt, bare.total, bare.bulkhead, bare.retry), (None, None, None, None));
+    assert_eq!(config.by_name("other").stack(), StackConfig::new());
+    for name in config.names() {
+        assert_eq!(config.by_name(name).stack().check(), Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn who_uses_no_stack_is_not_told_how_its_parts_should_fit() {
+    // An attempt of five seconds, the default, would be too long for this window.
+    let circuit = "[by_name.it]\nfailure_rate.window = '2s'\n";
+    assert!(read(circuit).by_name("it").stack().check().is_err());
+    let told = faults(&format!("{circuit}[defaults]\nbulkhead.limit = 9"));
+    assert_eq!(told, ["`by_name.it.timeouts.attempt` is 5s, must be at most 1s, half of the window of `failure_rate`"]);
+}
+
+#[test]
+fn what_does_not_fit_is_told_where_it_stands_and_nowhere_else() {
+    let file = "[defaults]\ntimeouts.total = '20s'\n[by_name.a]\n[by_name.b]\ntimeouts.attempt = '9s'\nretry = false";
+    let told = faults(file);
+    let begins = ["`defaults.retry.deadline` is 30s", "`by_name.b.timeouts.attempt` is 9s"];
+    assert!(told.len() == 2 && told.iter().zip(begins).all(|(told, begin)| told.starts_with(begin)), "{told:?}");
 }

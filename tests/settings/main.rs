@@ -6,6 +6,8 @@ mod environment;
 mod faults;
 mod formats;
 mod inheritance;
+mod saved;
+mod schema;
 
 use serde::Deserialize;
 use tower_breaker::{CircuitsConfig, settings::Draft};
