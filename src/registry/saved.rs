@@ -81,7 +81,7 @@ impl<K: Key + Clone + fmt::Display + FromStr> Registry<K> {
     /// Takes up what was saved, if that is no older than `max_age`, as [`Circuit::restore`](crate::Circuit::restore) does, and says
     /// what has become of each circuit. Those that are not there are made.
     ///
-    /// Call it after [`apply`](crate::guide::settings), if you do, and before the first call.
+    /// Call it after `apply` (feature `serde`), if you do, and before the first call.
     pub fn restore(&self, saved: &SavedCircuits, max_age: Duration) -> Restoration {
         self.restore_at(saved, max_age, wall())
     }

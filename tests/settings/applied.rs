@@ -85,6 +85,35 @@ fn tags_are_those_of_the_file_when_the_circuit_was_made() {
     assert_eq!(circuits.circuit("later").tags().get("team"), Some("platform"));
 }
 
+/// A file for a time is laid over the one that is for always.
+#[test]
+fn while_a_second_file_is_laid_over_the_first_its_numbers_hold() {
+    use figment::{
+        Figment,
+        providers::{Format, Toml},
+    };
+
+    let circuits = by_name();
+    let always = Figment::from(Toml::string(&format!("{RUN}[by_name.a]\n[by_name.b]\nfailure_rate.threshold = 0.9")));
+    let deployment = Toml::string("[defaults]\nconsecutive_failures.failures = 1");
+    let apply = |figment: &Figment| circuits.apply(&figment.extract().expect("it is good"));
+    apply(&always).added.clear();
+    let (a, b) = (circuits.circuit("a"), circuits.circuit("b"));
+    fail(&a, 1);
+    let begun = apply(&always.clone().merge(deployment));
+    assert_eq!(lines(&begun), ["a", "b"].map(|name| format!("{name}: consecutive_failures.failures 3 → 1")));
+    fail(&b, 1);
+    assert_eq!(
+        (a.state(), b.state(), a.config().failure_rate),
+        (State::Closed, State::Open, Some(FailureRate::new(0.5)))
+    );
+    assert_eq!(apply(&always).changed.len(), 2);
+    fail(&a, 1);
+    assert_eq!((a.state(), a.snapshot().window.run, b.state()), (State::Closed, 2.0, State::Open), "the run goes on");
+    fail(&a, 1);
+    assert_eq!(a.state(), State::Open);
+}
+
 #[test]
 fn an_operators_wish_stays_until_the_mode_in_the_file_changes() {
     let circuits = by_name();

@@ -99,10 +99,11 @@ fn below(path: &str) -> BTreeMap<String, Value> {
     for base in BASES {
         for key in known(base, path).unwrap_or_default() {
             let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            if properties.contains_key(&key) && known(base, &full).is_none_or(|keys| keys.is_empty()) {
+            let is_table = known(base, &full).is_some_and(|keys| !keys.is_empty());
+            // What is no table is the same whatever the base.
+            if properties.contains_key(&key) && !is_table {
                 continue;
             }
-            let is_table = known(base, &full).is_some_and(|keys| !keys.is_empty());
             let mut schema = if is_table { table(&full, below(&full)) } else { leaf(base, &full) };
             describe(&mut schema, &full);
             properties.insert(key, schema);
