@@ -27,6 +27,11 @@ pub mod keys {}
 #[cfg(feature = "stack")]
 #[doc = include_str!("../docs/ordering.md")]
 pub mod ordering {}
+
+#[cfg(feature = "axum")]
+#[doc = include_str!("../docs/dashboard.md")]
+pub mod dashboard {}
+
 #[cfg(all(feature = "keyed", feature = "metrics"))]
 #[doc = include_str!("../docs/metrics.md")]
 pub mod metrics {}

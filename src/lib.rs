@@ -6,6 +6,8 @@ pub mod circuit;
 pub mod classify;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 #[cfg(feature = "fallback")]
 pub mod fallback;
 pub mod guide;

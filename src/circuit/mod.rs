@@ -28,6 +28,8 @@ mod builder;
 mod call;
 mod gate;
 mod group;
+#[cfg(feature = "dashboard")]
+mod identity;
 #[cfg(feature = "keyed")]
 mod kept;
 mod outbox;

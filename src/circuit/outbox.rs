@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt::Debug,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -47,7 +48,8 @@ impl Outbox {
             // A panic is the observer's own; the hook has already reported it.
             let tell = |tell: &dyn Fn()| _ = catch_unwind(AssertUnwindSafe(tell));
             tell(&|| log(&event, key));
-            observers.iter().for_each(|observer| tell(&|| observer.on_event(&event)));
+            let shown = key.map(|key| key as &dyn Debug);
+            observers.iter().for_each(|observer| tell(&|| observer.on_keyed_event(&event, shown)));
             if let Some(subscribers) = self.subscribers.get() {
                 // An error only says that nobody listens.
                 let _ = subscribers.send(event);

@@ -99,6 +99,12 @@ impl Shared {
         &self.name
     }
 
+    /// The key that it is for, if it is one of many.
+    #[cfg(feature = "dashboard")]
+    pub(super) fn key(&self) -> Option<&Key> {
+        self.users.as_ref()?.key.as_deref()
+    }
+
     fn rules(&self) -> &[Arc<dyn Rule>] {
         self.users.as_ref().map_or(&[], |users| &users.rules)
     }

@@ -84,8 +84,8 @@ impl AnyClock {
     }
 }
 
-/// The wall clock, only to read a date that a server has sent.
-#[cfg(feature = "http")]
+/// The wall clock, only to read a date that a server has sent, and to show people when something was.
+#[cfg(any(feature = "dashboard", feature = "http"))]
 #[expect(clippy::disallowed_methods, reason = "this module is where clocks are read")]
 pub(crate) fn wall() -> std::time::SystemTime {
     std::time::SystemTime::now()

@@ -34,6 +34,37 @@ pub trait Observer: Send + Sync {
     ///
     /// A panic is caught and forgotten.
     fn on_event(&self, event: &Event);
+
+    /// Takes an event of a circuit that may be one of many with the same name: `key` is what a registry by key finds it
+    /// by, none for any other circuit. This is what circuits call; by default it calls
+    /// [`Observer::on_event`].
+    ///
+    /// ```
+    /// use std::fmt::Debug;
+    /// use tower_breaker::{machine::Event, observe::Observer};
+    ///
+    /// struct Names;
+    ///
+    /// impl Observer for Names {
+    ///     fn on_event(&self, event: &Event) {
+    ///         self.on_keyed_event(event, None);
+    ///     }
+    ///
+    ///     fn on_keyed_event(&self, event: &Event, key: Option<&dyn Debug>) {
+    ///         if let (Event::Transition(transition), Some(key)) = (event, key) {
+    ///             println!("{} of {key:?} is {}", transition.circuit, transition.to); // tenants of "acme" is open
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// A panic is caught and forgotten.
+    fn on_keyed_event(&self, event: &Event, key: Option<&dyn fmt::Debug>) {
+        let _ = key;
+        self.on_event(event);
+    }
 }
 
 impl<F: Fn(&Event) + Send + Sync> Observer for F {
@@ -44,6 +75,14 @@ impl<F: Fn(&Event) + Send + Sync> Observer for F {
 
 /// What a circuit is for, if it is one of many with the same name.
 pub(crate) type Key = dyn fmt::Debug + Send + Sync;
+
+/// Says in the log, if there is one, that several circuits have one name.
+#[cfg(feature = "dashboard")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is none"))]
+pub(crate) fn duplicate(name: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::duplicate(name);
+}
 
 /// Writes an event to the log, if there is one.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is none"))]

@@ -28,6 +28,12 @@ pub(super) fn log(event: &Event, key: Option<&Key>) {
     }
 }
 
+/// Names that stand for several circuits make numbers that nobody can read.
+#[cfg(feature = "dashboard")]
+pub(super) fn duplicate(name: &str) {
+    warn!(target: TARGET, { circuit.name = name }, "several circuits have this name, and each counts for itself");
+}
+
 fn transitioned(transition: &Transition, key: Option<&Key>) {
     let Transition { circuit, from, to, reason, epoch, at: _, retry_after } = transition;
     macro_rules! log {

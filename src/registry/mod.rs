@@ -199,7 +199,7 @@ impl<K: Key> Registry<K> {
     }
 
     /// Shows all circuits to a closure, that of the overflow not. None is held beyond that.
-    #[cfg(feature = "metrics")]
+    #[cfg(any(feature = "dashboard", feature = "metrics"))]
     pub(crate) fn for_each(&self, see: impl FnMut(&Circuit)) {
         let pin = self.0.live.pin_to_read();
         self.0.live.iter(&pin).map(|entry| &entry.circuit).for_each(see);
