@@ -1,0 +1,3 @@
+//! The page of the dashboard in a real browser, served by real servers.
+mod live;
+mod pictures;
