@@ -142,7 +142,8 @@ impl Page {
 
     /// The name, as a screen reader has it, of what has the focus.
     pub async fn focused(&self) -> String {
-        let tag = self.eval("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText").await;
+        let tag =
+            self.eval("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText").await;
         tag.as_str().unwrap_or_default().trim().to_owned()
     }
 
@@ -195,7 +196,10 @@ impl Page {
         let complaints = self.complaints().await;
         assert!(complaints.is_empty(), "the console says {complaints:?}");
         let requests = self.requests().await;
-        assert!(requests.iter().any(|url| url.ends_with("/circuits/events")), "the log of requests is empty: {requests:?}");
+        assert!(
+            requests.iter().any(|url| url.ends_with("/circuits/events")),
+            "the log of requests is empty: {requests:?}"
+        );
         let outside = |url: &&String| !url.starts_with(&self.origin) && !url.starts_with("data:");
         let outside: Vec<_> = requests.iter().filter(outside).collect();
         assert!(outside.is_empty(), "the page has asked others: {outside:?}");

@@ -120,5 +120,7 @@ fn rates() -> Config {
         .failure_rate(FailureRate::new(0.5).window(Window::count(40)))
         .slow_calls(SlowCalls::new(Duration::from_millis(800)).threshold(0.8))
         .probing(Probing::fixed(Duration::from_secs(48)))
-        .recovery(Recovery::Window(RecoveryWindow::new().probation(Duration::from_secs(600)).max_probation(Duration::from_secs(600))))
+        .recovery(Recovery::Window(
+            RecoveryWindow::new().probation(Duration::from_secs(600)).max_probation(Duration::from_secs(600)),
+        ))
 }

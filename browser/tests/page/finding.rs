@@ -56,8 +56,10 @@ async fn a_filter_and_a_state_narrow_the_list_and_stand_in_the_address() {
     let program = four();
     let server = Server::start(program.read_only()).await;
     look(&server.origin(), async |page| {
-        assert_eq!(page.text("#kinds").await.split_whitespace().collect::<Vec<_>>().join(" "),
-            "4 all 1 open 0 half-open 0 recovering 1 overridden 2 closed");
+        assert_eq!(
+            page.text("#kinds").await.split_whitespace().collect::<Vec<_>>().join(" "),
+            "4 all 1 open 0 half-open 0 recovering 1 overridden 2 closed"
+        );
         assert_eq!(page.eval("document.title").await, "(1 open) Circuits");
         page.find("#find").await.send_keys("Z").await.unwrap();
         page.settle().await;

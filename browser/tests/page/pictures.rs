@@ -11,8 +11,10 @@ async fn all_states_in_both_sizes_and_both_schemes() {
     look(&server.origin(), async |page| {
         let states = ["open", "half-open", "recovering", "closed", "forced open", "metrics only"];
         for word in states {
-            page.until(&format!("[...document.querySelectorAll('.state')].some(state => state.textContent === {word:?})"))
-                .await;
+            page.until(&format!(
+                "[...document.querySelectorAll('.state')].some(state => state.textContent === {word:?})"
+            ))
+            .await;
         }
         // Until there is some history to draw.
         tokio::time::sleep(Duration::from_secs(3)).await;

@@ -11,7 +11,17 @@ fn it_is_small() {
 
 #[test]
 fn it_takes_nothing_for_markup_and_asks_nobody_else() {
-    let forbidden = ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "src=", "@import", "https://"];
+    let forbidden = [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "Function(",
+        "src=",
+        "@import",
+        "https://",
+    ];
     for word in forbidden {
         assert!(!PAGE.contains(word), "{word}");
     }
@@ -33,7 +43,9 @@ fn text_has_the_contrast_of_aa_in_both_schemes() {
             let found = contrast(ink, ground);
             assert!(found >= 4.5, "{scheme}: {ink} on {ground} has {found:.2}, text needs 4.5");
         }
-        for (line, ground) in [("edge", "surface"), ("edge", "ground"), ("muted", "track"), ("open", "track"), ("text", "track")] {
+        for (line, ground) in
+            [("edge", "surface"), ("edge", "ground"), ("muted", "track"), ("open", "track"), ("text", "track")]
+        {
             let found = contrast(line, ground);
             assert!(found >= 3.0, "{scheme}: {line} on {ground} has {found:.2}, controls and drawings need 3");
         }
