@@ -21,6 +21,8 @@ impl Shop {
     /// Opens it, and waits until all that is to be seen has happened.
     pub async fn open() -> Self {
         let program = Program::new();
+        // So that a minute of history takes three seconds.
+        program.dashboard.every(Duration::from_millis(50));
         program.dashboard.critical("payments");
         let busy = ["catalogue", "sessions", "prices", "shipping", "reviews", "fraud check"];
         let mut driven: Vec<_> = busy.iter().map(|name| Driven::new(program.circuit(name, rates()), 0.01)).collect();
