@@ -15,6 +15,7 @@ use tower_breaker::{
 
 use crate::{
     client::{self, Call, Client},
+    desk::Desk,
     health::Department,
 };
 
@@ -45,8 +46,9 @@ pub(crate) struct Inventory {
 }
 
 impl Inventory {
-    pub(crate) fn new(at: SocketAddr) -> Result<Self, BoxError> {
-        let stack = Stack::http_client("inventory").config(config()).build()?;
+    pub(crate) fn new(at: SocketAddr, desk: &Desk) -> Result<Self, BoxError> {
+        let circuit = desk.circuit("inventory", config().circuit)?;
+        let stack = Stack::http_client("inventory").config(config()).circuit(circuit).build()?;
         let stale = FallbackLayer::stale(StaleCache::new(1_000, MAX_AGE), |uri, _| Some(uri.path().to_owned()))
             .on_failure(HttpClassifier::new());
         let department = Department::new(&stack, stale.counts());

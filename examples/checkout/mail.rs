@@ -15,6 +15,7 @@ use tower_breaker::{
 
 use crate::{
     client::{self, Client},
+    desk::Desk,
     health::Department,
     order::Order,
     outbox::Outbox,
@@ -42,8 +43,9 @@ pub(crate) struct Mail {
 }
 
 impl Mail {
-    pub(crate) fn new(at: SocketAddr) -> Result<Self, BoxError> {
-        let stack = Stack::http_client("e-mail").config(config()).build()?;
+    pub(crate) fn new(at: SocketAddr, desk: &Desk) -> Result<Self, BoxError> {
+        let circuit = desk.circuit("e-mail", config().circuit)?;
+        let stack = Stack::http_client("e-mail").config(config()).circuit(circuit).build()?;
         let direct = ServiceBuilder::new()
             .map_request(move |order| client::post(at, "/mails", order))
             .layer(stack.clone())

@@ -12,6 +12,8 @@ mod checks;
 mod client;
 mod clock;
 mod customers;
+#[path = "../outage/desk.rs"]
+mod desk;
 mod health;
 mod inventory;
 mod mail;
@@ -25,7 +27,7 @@ mod run;
 mod shipping;
 mod shop;
 
-use std::process::ExitCode;
+use std::{net::SocketAddr, process::ExitCode};
 
 use tower_breaker::BoxError;
 
@@ -33,6 +35,7 @@ use crate::{
     args::{Command, HELP},
     back_end::BackEnds,
     customers::{Customers, Visitor},
+    desk::Desk,
     shop::Shop,
 };
 
@@ -60,16 +63,18 @@ async fn main() -> ExitCode {
 }
 
 /// Runs the day of the shop and shows it. Returns whether it stayed up.
-async fn shop(serve: bool) -> Result<bool, BoxError> {
+async fn shop(serve: Option<SocketAddr>) -> Result<bool, BoxError> {
     let back_ends = BackEnds::start().await?;
-    let address = Shop::new(&back_ends.addresses())?.open().await?;
-    report::introduce(address);
+    let desk = Desk::default();
+    let address = Shop::new(&back_ends.addresses(), &desk)?.open().await?;
+    let desk = desk.open(serve.unwrap_or(desk::ANYWHERE)).await?;
+    report::introduce(address, desk);
     let (mut customers, visitor) = (Customers::new(address), Visitor::new(address));
     let (phases, done) = run::day(&back_ends, &mut customers, &visitor, report::phase).await?;
     let checks = checks::all(&phases, &done);
     report::conclude(&phases, &checks);
-    if serve {
-        println!("The shop stays open until it is interrupted: http://{address}/health");
+    if serve.is_some() {
+        println!("The shop stays open until it is interrupted: http://{address}/health\n{}", desk::sign(desk));
         std::future::pending::<()>().await;
     }
     Ok(checks.iter().all(|check| check.holds))

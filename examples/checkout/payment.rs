@@ -16,6 +16,7 @@ use tower_breaker::{
 
 use crate::{
     client::{self, Client},
+    desk::Desk,
     health::Department,
     order::Order,
     outbox::Outbox,
@@ -48,8 +49,9 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
-    pub(crate) fn new(at: SocketAddr) -> Result<Self, BoxError> {
-        let stack = Stack::http_client("payment").config(config()).build()?;
+    pub(crate) fn new(at: SocketAddr, desk: &Desk) -> Result<Self, BoxError> {
+        let circuit = desk.circuit("payment", config().circuit)?;
+        let stack = Stack::http_client("payment").config(config()).circuit(circuit).build()?;
         let direct = ServiceBuilder::new()
             .map_request(move |order| client::post(at, "/charges", order))
             .layer(stack.clone())

@@ -1,19 +1,21 @@
 //! What people read.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use crate::{checks::Check, health::DepartmentHealth, measure::Figures, run::Phase};
+use crate::{checks::Check, desk, health::DepartmentHealth, measure::Figures, run::Phase};
 
 /// Says what is going to happen.
-pub(crate) fn introduce(shop: std::net::SocketAddr) {
+pub(crate) fn introduce(shop: SocketAddr, desk: Option<SocketAddr>) {
     println!(
         "\
 A shop asks four departments to carry its orders out, each a server of its own, each behind a stack of its own: payment
 (or charged later, if the sum is small), inventory (or what was in stock a while ago), shipping (or the usual price), e-mail
 (or later). They die one at a time, and then all at once; the customers go on ordering, 50 a second, every fourth for a sum
 that is too large to be charged later. It takes 20 to 30 s. Meanwhile: http://{shop}/health
+{}
 
 {}",
+        desk::sign(desk),
         row(&HEAD.map(String::from))
     );
 }

@@ -14,6 +14,7 @@ use tower_breaker::{
 
 use crate::{
     client::{self, Call, Client},
+    desk::Desk,
     health::Department,
 };
 
@@ -40,8 +41,9 @@ pub(crate) struct Shipping {
 }
 
 impl Shipping {
-    pub(crate) fn new(at: SocketAddr) -> Result<Self, BoxError> {
-        let stack = Stack::http_client("shipping").config(config()).build()?;
+    pub(crate) fn new(at: SocketAddr, desk: &Desk) -> Result<Self, BoxError> {
+        let circuit = desk.circuit("shipping", config().circuit)?;
+        let stack = Stack::http_client("shipping").config(config()).circuit(circuit).build()?;
         let usual = FallbackLayer::value(Response::new(Full::from("490"))).on_failure(HttpClassifier::new()).mark();
         let department = Department::new(&stack, usual.counts());
         let client = ServiceBuilder::new().fallback(usual).layer(stack).service(client::http());

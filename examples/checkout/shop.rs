@@ -25,6 +25,7 @@ use tower_breaker::{BoxError, Rejected};
 
 use crate::{
     back_end::Addresses,
+    desk::Desk,
     health::Health,
     inventory::Inventory,
     mail::{Mail, Sent},
@@ -42,12 +43,13 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    pub(crate) fn new(at: &Addresses) -> Result<Self, BoxError> {
+    /// Its circuits are seen at the desk.
+    pub(crate) fn new(at: &Addresses, desk: &Desk) -> Result<Self, BoxError> {
         Ok(Self {
-            inventory: Inventory::new(at.inventory)?,
-            mail: Mail::new(at.mail)?,
-            payment: Payment::new(at.payment)?,
-            shipping: Shipping::new(at.shipping)?,
+            inventory: Inventory::new(at.inventory, desk)?,
+            mail: Mail::new(at.mail, desk)?,
+            payment: Payment::new(at.payment, desk)?,
+            shipping: Shipping::new(at.shipping, desk)?,
         })
     }
 

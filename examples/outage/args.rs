@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
+use crate::desk;
+
 /// What to do.
 pub(crate) enum Command {
     /// Be a gateway: the example starts itself twice in this role.
-    Gateway { back_end: SocketAddr, breaker: bool },
+    Gateway { back_end: SocketAddr, breaker: bool, desk: SocketAddr },
     /// Say how to use the example.
     Help,
     /// Run the outage and show it.
@@ -19,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// A line for each probe too.
     pub(crate) probes: bool,
+    /// Keep the gateway up afterwards, with its dashboard at this address.
+    pub(crate) serve: Option<SocketAddr>,
 }
 
 pub(crate) const HELP: &str = "\
@@ -29,10 +33,13 @@ Usage: cargo run --release --example outage [-- OPTIONS]
 Options:
   --json     print one JSON object on stdout at the end; what people read goes to stderr
   --probes   print a line for each probe too (otherwise failed probes are only counted)
+  --serve [ADDRESS]
+             keep the gateway and its dashboard up afterwards, until it is interrupted, at this address or any free port of
+             loopback; needs `--features axum`
   --help     print this
 
 Takes about 50 s. Exit code: 0 if every phase behaved, 1 if one did not, 2 if the arguments are wrong.
-The gateways are processes of their own (`--gateway ADDRESS with|without`), so that their memory can be told apart.
+The gateways are processes of their own (`--gateway ADDRESS with|without DASHBOARD`), so that their memory can be told apart.
 Nothing but loopback is used; it needs about 500 open files.";
 
 impl Command {
@@ -43,13 +50,17 @@ impl Command {
     /// A sentence that names the argument that is not understood.
     pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let mut options = Options::default();
-        let mut args = args.into_iter();
+        let mut args = args.into_iter().peekable();
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--json" => options.json = true,
                 "--probes" => options.probes = true,
                 "--help" | "-h" => return Ok(Self::Help),
-                "--gateway" => return gateway(args.next(), args.next()),
+                "--gateway" => return gateway(args.next(), args.next(), args.next()),
+                "--serve" if cfg!(feature = "axum") => options.serve = Some(desk::address(&mut args)?),
+                "--serve" => {
+                    return Err("there is no dashboard to serve without `--features axum` before `--example`".into());
+                }
                 _ => return Err(format!("unknown argument `{arg}`; --help shows those that are known")),
             }
         }
@@ -57,12 +68,13 @@ impl Command {
     }
 }
 
-fn gateway(back_end: Option<String>, breaker: Option<String>) -> Result<Command, String> {
+fn gateway(back_end: Option<String>, breaker: Option<String>, desk: Option<String>) -> Result<Command, String> {
     let back_end =
         back_end.and_then(|address| address.parse().ok()).ok_or("--gateway needs the address of a back end")?;
+    let desk = desk.and_then(|address| address.parse().ok()).ok_or("--gateway needs the address of a dashboard")?;
     match breaker.as_deref() {
-        Some("with") => Ok(Command::Gateway { back_end, breaker: true }),
-        Some("without") => Ok(Command::Gateway { back_end, breaker: false }),
+        Some("with") => Ok(Command::Gateway { back_end, breaker: true, desk }),
+        Some("without") => Ok(Command::Gateway { back_end, breaker: false, desk }),
         _ => Err("--gateway needs `with` or `without` after the address".into()),
     }
 }

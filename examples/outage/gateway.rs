@@ -32,6 +32,8 @@ use tower_breaker::{
     timeout::TimedOut,
 };
 
+use crate::desk::Desk;
+
 /// How long the gateway waits for the back end. A whole answer takes 11 ms when all is well.
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(300);
 /// The bulkhead: more calls than this are never under way, whatever happens.
@@ -61,9 +63,9 @@ fn config() -> StackConfig {
 type BackEnd = BoxCloneSyncService<Request<Empty<Bytes>>, Response<Bytes>, BoxError>;
 
 /// The recommended stack around hyper's client. Its circuit is disabled where there should be none.
-fn client(breaker: bool) -> Result<(BackEnd, Circuit), ConfigError> {
-    let stack = Stack::http_client("back end").config(config()).build()?;
-    let circuit = stack.circuit().clone();
+fn client(breaker: bool, desk: &Desk) -> Result<(BackEnd, Circuit), ConfigError> {
+    let circuit = desk.circuit("back end", config().circuit)?;
+    let stack = Stack::http_client("back end").config(config()).circuit(circuit.clone()).build()?;
     if !breaker {
         circuit.set_mode(Mode::Disabled, None);
     }
@@ -114,13 +116,16 @@ fn status(status: StatusCode) -> Response<Body> {
 }
 
 /// Is a gateway until stdin ends, and tells on stdout, a JSON object a line, its address and what its circuit does.
-pub(crate) async fn run(back_end: SocketAddr, breaker: bool) -> Result<(), BoxError> {
-    let (client, circuit) = client(breaker)?;
+pub(crate) async fn run(back_end: SocketAddr, breaker: bool, desk_at: SocketAddr) -> Result<(), BoxError> {
+    let desk = Desk::default();
+    let (client, circuit) = client(breaker, &desk)?;
+    let mut address = None;
     if breaker {
         tokio::spawn(tell(circuit.clone(), circuit.subscribe()));
+        address = desk.open(desk_at).await?.map(|address| address.to_string());
     }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    println!("{}", json!({ "listens": listener.local_addr()?.to_string() }));
+    println!("{}", json!({ "listens": listener.local_addr()?.to_string(), "desk": address }));
     let uri: Uri = format!("http://{back_end}/").parse()?;
     let router = Router::new().fallback(forward).with_state((uri, client));
     tokio::select! {

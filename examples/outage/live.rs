@@ -1,10 +1,11 @@
 //! What people read during the run.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use tower_breaker::State;
 
 use crate::{
+    desk,
     load::Call,
     measure::{Waits, share},
     process::Change,
@@ -28,8 +29,9 @@ impl<'a> Live<'a> {
         Self { screen, probes, lasts, failed_probes: 0 }
     }
 
-    /// Says what the numbers in the lines of the circuit are.
-    pub(crate) fn header(&self) {
+    /// Says where to look, and what the numbers in the lines of the circuit are.
+    pub(crate) fn header(&self, desk: Option<SocketAddr>) {
+        self.screen.line(&format!("{}\n", desk::sign(desk)));
         let line = "   time   circuit        calls  rejected      p50      p99   why";
         self.screen.line(&self.screen.paint(Paint::Bold, line));
     }

@@ -9,6 +9,7 @@ mod args;
 mod back_end;
 mod checks;
 mod clock;
+mod desk;
 mod gateway;
 mod live;
 mod load;
@@ -37,7 +38,7 @@ use crate::{
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Command::parse(std::env::args().skip(1)) {
-        Ok(Command::Gateway { back_end, breaker }) => gateway::run(back_end, breaker).await.map(|()| true),
+        Ok(Command::Gateway { back_end, breaker, desk }) => gateway::run(back_end, breaker, desk).await.map(|()| true),
         Ok(Command::Help) => {
             println!("{HELP}");
             Ok(true)
@@ -64,7 +65,8 @@ async fn show(options: Options) -> Result<bool, BoxError> {
     let timeline = timeline::timeline();
     let lasts = timeline.last().map(|phase| phase.ends).unwrap_or_default();
     report::introduce(&screen, lasts);
-    let record = run::run(&timeline, &mut Live::new(&screen, options.probes, lasts)).await?;
+    let desk = options.serve.unwrap_or(desk::ANYWHERE);
+    let record = run::run(&timeline, &mut Live::new(&screen, options.probes, lasts), desk).await?;
     let figures = Figures::new(&timeline, &record);
     let checks = checks::all(&figures);
     report::conclude(&screen, &figures, &checks);
@@ -76,6 +78,10 @@ async fn show(options: Options) -> Result<bool, BoxError> {
             "{}",
             json!({ "calls_per_second": CALLS_PER_SECOND, "timeline": timeline, "figures": figures.to_json(), "checks": checks, "ok": held })
         );
+    }
+    if options.serve.is_some() {
+        screen.line(&format!("Until it is interrupted: {}", desk::sign(record.gateway.desk())));
+        std::future::pending::<()>().await;
     }
     Ok(held)
 }

@@ -21,6 +21,7 @@ use crate::clock::{self, Instant};
 pub(crate) struct GatewayProcess {
     process: Child,
     address: SocketAddr,
+    desk: Option<SocketAddr>,
     lines: UnboundedReceiver<Line>,
 }
 
@@ -43,9 +44,9 @@ pub(crate) struct Change {
 
 impl GatewayProcess {
     /// Starts a gateway and waits until it listens.
-    pub(crate) async fn start(back_end: SocketAddr, breaker: bool) -> Result<Self, BoxError> {
+    pub(crate) async fn start(back_end: SocketAddr, breaker: bool, desk: SocketAddr) -> Result<Self, BoxError> {
         let mut process = Command::new(std::env::current_exe()?)
-            .args(["--gateway", &back_end.to_string(), if breaker { "with" } else { "without" }])
+            .args(["--gateway", &back_end.to_string(), if breaker { "with" } else { "without" }, &desk.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -54,9 +55,10 @@ impl GatewayProcess {
             std::thread::spawn(move || read_lines(stdout, &sender));
         }
         let first = timeout(Duration::from_secs(10), lines.recv()).await;
-        let address = first.ok().flatten().and_then(|(_, line)| line["listens"].as_str()?.parse().ok());
-        match address {
-            Some(address) => Ok(Self { process, address, lines }),
+        let line = first.ok().flatten().map(|(_, line)| line).unwrap_or_default();
+        let address = |what: &str| line[what].as_str().and_then(|address| address.parse().ok());
+        match address("listens") {
+            Some(listens) => Ok(Self { process, address: listens, desk: address("desk"), lines }),
             None => {
                 let _ = process.kill();
                 Err("the gateway did not start".into())
@@ -66,6 +68,11 @@ impl GatewayProcess {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its dashboard is; none without the feature `axum`.
+    pub(crate) fn desk(&self) -> Option<SocketAddr> {
+        self.desk
     }
 
     /// Waits for the next change of its circuit.

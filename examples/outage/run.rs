@@ -2,7 +2,7 @@
 //!
 //! Both sides run at the same time, so that whatever else the machine does meets both alike.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::time::{interval, sleep_until};
 use tower_breaker::{BoxError, State};
@@ -35,6 +35,8 @@ pub(crate) struct Record {
     pub(crate) sides: Sides<Seen>,
     /// What the circuit did.
     pub(crate) changes: Vec<TimedChange>,
+    /// The gateway with the circuit, which is still up.
+    pub(crate) gateway: GatewayProcess,
 }
 
 /// A change, and when it was since the start of the load.
@@ -51,12 +53,12 @@ struct Side {
     reached: Vec<u64>,
 }
 
-/// Runs the whole timeline.
-pub(crate) async fn run(timeline: &[Phase], live: &mut Live<'_>) -> Result<Record, BoxError> {
+/// Runs the whole timeline. The dashboard is at the address `desk`.
+pub(crate) async fn run(timeline: &[Phase], live: &mut Live<'_>, desk: SocketAddr) -> Result<Record, BoxError> {
     let back_ends = Sides { without: BackEnd::start().await?, with: BackEnd::start().await? };
     let gateways = Sides {
-        without: GatewayProcess::start(back_ends.without.address(), false).await?,
-        with: GatewayProcess::start(back_ends.with.address(), true).await?,
+        without: GatewayProcess::start(back_ends.without.address(), false, desk).await?,
+        with: GatewayProcess::start(back_ends.with.address(), true, desk).await?,
     };
     let start = clock::now() + Duration::from_millis(50);
     let lasts = timeline.last().map(|phase| phase.ends).unwrap_or_default();
@@ -65,7 +67,7 @@ pub(crate) async fn run(timeline: &[Phase], live: &mut Live<'_>) -> Result<Recor
         with: Side::new(back_ends.with, gateways.with, start, lasts)?,
     };
     let mut changes = Vec::new();
-    live.header();
+    live.header(sides.with.gateway.desk());
     for phase in timeline {
         sleep_until(start + phase.begins).await;
         for side in [&mut sides.without, &mut sides.with] {
@@ -82,7 +84,8 @@ pub(crate) async fn run(timeline: &[Phase], live: &mut Live<'_>) -> Result<Recor
         sides.without.reached.push(reached.without);
         sides.with.reached.push(reached.with);
     }
-    Ok(Record { sides: Sides { without: sides.without.finish().await?, with: sides.with.finish().await? }, changes })
+    let ((without, _), (with, gateway)) = (sides.without.finish().await?, sides.with.finish().await?);
+    Ok(Record { sides: Sides { without, with }, changes, gateway })
 }
 
 /// Shows and keeps what the circuit does until the phase is over.
@@ -119,8 +122,8 @@ impl Side {
         Ok(Self { back_end, gateway, load, reached: Vec::new() })
     }
 
-    async fn finish(self) -> Result<Seen, BoxError> {
+    async fn finish(self) -> Result<(Seen, GatewayProcess), BoxError> {
         let calls = self.load.finish().await?;
-        Ok(Seen { calls, reached: self.reached, peak_memory: self.gateway.peak_memory() })
+        Ok((Seen { calls, reached: self.reached, peak_memory: self.gateway.peak_memory() }, self.gateway))
     }
 }

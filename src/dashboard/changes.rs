@@ -33,9 +33,11 @@ impl Look {
 const TOLERANCE: Duration = Duration::from_millis(500);
 
 fn is_changed(old: &CircuitView, new: &CircuitView, waited: Duration) -> bool {
-    let ends = old.snapshot.mode_ends_in.zip(new.snapshot.mode_ends_in);
-    let is_prolonged = ends.is_some_and(|(before, now)| before.abs_diff(now.saturating_add(waited)) > TOLERANCE);
-    is_prolonged
+    let ends_at_another_time = match (old.snapshot.mode_ends_in, new.snapshot.mode_ends_in) {
+        (Some(before), Some(now)) => before.abs_diff(now.saturating_add(waited)) > TOLERANCE,
+        (before, now) => before.is_some() != now.is_some(),
+    };
+    ends_at_another_time
         || (old.duplicate, old.critical, old.config) != (new.duplicate, new.critical, new.config)
         || standing(&old.snapshot) != standing(&new.snapshot)
 }

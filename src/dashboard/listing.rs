@@ -103,6 +103,15 @@ mod tests {
     }
 
     #[test]
+    fn a_circuit_of_a_registry_by_key_has_its_key_in_its_id() {
+        let tenants = crate::Registry::by_key("tenants").build().expect("within bounds");
+        let _ = tenants.circuit("acme");
+        let listed = list(&[Arc::new(tenants) as Arc<dyn Source>], |_, _| ());
+        let id = r#"tenants["acme"]"#;
+        assert_eq!((listed[0].id.as_str(), listed[0].key.as_deref()), (id, Some(r#""acme""#)));
+    }
+
+    #[test]
     fn a_circuit_that_is_shown_twice_is_listed_once() {
         let circuit = Circuit::builder("a").build().expect("within bounds");
         let source: Arc<dyn Source> = Arc::new(vec![circuit.clone(), circuit]);
