@@ -1,5 +1,7 @@
 //! What all clones of a circuit share: the machine behind a lock, and what can be known without it.
 
+mod told;
+
 use std::{fmt, time::Duration};
 
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
     clock::{AnyClock, COARSENESS, CoarseClock},
     config::{Config, ConfigError},
     machine::{Core, Ended, Epoch, Kind, Machine, Reason, RejectReason, Rejection, Settings, Snapshot, Stamp},
-    observe::{Key, Observer},
+    observe::{self, Key, Observer},
     outcome::Outcome,
     state::{Mode, State},
     sync::{
@@ -43,6 +45,7 @@ pub(crate) struct Shared {
     inner: Mutex<Inner>,
     pub(super) waiters: Waiters,
     pub(super) outbox: Outbox,
+    turn_to_speak: told::Turn,
     users: Option<Box<Users>>,
     clock: AnyClock,
     name: Arc<str>,
@@ -87,6 +90,7 @@ impl Shared {
             inner: Mutex::new(Inner { machine, stripes: Stripes::default() }),
             waiters: Waiters::default(),
             outbox: Outbox::default(),
+            turn_to_speak: told::Turn::default(),
             users: has_users.then(|| Box::new(users)),
             clock,
             name,
@@ -162,7 +166,11 @@ impl Shared {
             Lane::Ask | Lane::Count => {}
         }
         let now = self.clock.now();
-        self.change(|machine| machine.admit(now))
+        let answer = self.change(|machine| machine.admit(now));
+        if observe::is_heard() {
+            self.tell_answer(&answer);
+        }
+        answer
     }
 
     /// The phase.
@@ -197,7 +205,7 @@ impl Shared {
         }
         let (reading, due) = (CoarseClock::reading(), self.coarsely_due.load(Ordering::Relaxed));
         // At the most: whoever comes back when told to must not be told to wait again.
-        if reading < due { Some(CoarseClock::wait(due, reading)) } else { self.wait() }
+        if reading < due { Some(CoarseClock::wait(due, reading)) } else { self.reject_exactly() }
     }
 
     /// Answers as [`Shared::admit`] would, without admitting a call. Transitions that are due are made.
@@ -210,7 +218,7 @@ impl Shared {
                 let now = self.clock.now();
                 self.change(|machine| machine.change(now, |core| core.look(now)))
             }
-            Lane::Wait => self.reject_early().map_or(Ok(()), |wait| Err(open_for(wait))),
+            Lane::Wait => self.wait().map_or(Ok(()), |wait| Err(open_for(wait))),
         }
     }
 
@@ -298,6 +306,8 @@ impl Shared {
         let samples = machine.tally().rules().sample();
         self.samples.store(samples, Ordering::Relaxed);
         let due = machine.core().next_probe().zip(coarse);
+        // Where somebody may hear of rejections, none of them takes the short way.
+        let due = due.filter(|_| !observe::is_heard());
         let due = due.map_or(0, |(next, clock)| clock.due(next.before(COARSENESS)));
         self.coarsely_due.store(due, Ordering::Relaxed);
         let word = self.word.publish(machine.core());

@@ -10,12 +10,16 @@ pub(crate) struct Vitals {
     /// Calls per second, zero while unknown.
     pub(crate) traffic: f64,
     pub(crate) usual_latency: Option<Duration>,
+    /// Since when bad calls have outweighed good ones, if they do.
+    pub(crate) began: Option<Instant>,
 }
 
 /// An outage, from the first trip until the circuit is closed again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outage {
     pub(crate) since: Instant,
+    /// When the dependency began to fail, as far as that can be told.
+    pub(crate) began: Option<Instant>,
     /// The usual traffic before it, calls per second, zero if unknown.
     pub(crate) traffic: f64,
     pub(crate) usual_latency: Option<Duration>,
@@ -27,7 +31,7 @@ pub(crate) struct Outage {
 
 impl Outage {
     pub(crate) fn begin(vitals: Vitals, relapses: u32, now: Instant) -> Self {
-        let Vitals { traffic, usual_latency } = vitals;
-        Self { since: now, traffic, usual_latency, failed_probes: 0, relapses }
+        let Vitals { traffic, usual_latency, began } = vitals;
+        Self { since: now, began, traffic, usual_latency, failed_probes: 0, relapses }
     }
 }

@@ -169,7 +169,8 @@ impl<K: Key> Registry<K> {
     /// Puts a circuit of your own in the place of a key, and returns the one that was there. It is kept until it is
     /// [removed](Registry::remove), whether or not there is room.
     ///
-    /// Calls that are under way in the one that was there end there.
+    /// Calls that are under way in the one that was there end there. Do not put back one that was removed: what it had counted
+    /// stands in [`Registry::forgotten`] and would be counted twice.
     pub fn insert(&self, key: K, circuit: Circuit) -> Option<Circuit> {
         self.replace(Entry::new(Arc::new(key), circuit, false, &self.0.alive))
     }

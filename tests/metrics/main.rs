@@ -4,6 +4,7 @@
 mod counts;
 mod keys;
 mod papers;
+mod saved;
 mod scrape;
 mod seen;
 
