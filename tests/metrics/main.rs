@@ -3,6 +3,7 @@
 
 mod counts;
 mod keys;
+mod otel;
 mod papers;
 mod saved;
 mod scrape;
