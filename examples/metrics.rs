@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! circuit_breaker_state{name="payments",state="open"} 1
-//! circuit_breaker_rejected_total{name="payments"} 5
+//! circuit_breaker_rejected_total{name="payments",reason="open"} 5
 //! circuit_breaker_transitions_total{name="payments",from="closed",to="open",reason="consecutive_failures"} 1
 //! circuit_breaker_circuits{name="tenants"} 100
 //! ```
@@ -57,6 +57,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let text = String::from_utf8(response.into_body().collect().await?.to_bytes().to_vec())?;
     print!("{text}");
     assert!(text.contains("circuit_breaker_state{name=\"payments\",state=\"open\"} 1\n"));
-    assert!(text.contains("circuit_breaker_rejected_total{name=\"payments\"} 5\n"));
+    assert!(text.contains("circuit_breaker_rejected_total{name=\"payments\",reason=\"open\"} 5\n"));
     Ok(())
 }

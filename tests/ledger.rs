@@ -250,6 +250,7 @@ fn compare(seen: Seen, ledger: &Ledger, in_flight: u64, late_before: u64, exact:
     assert_eq!(seen.admitted, ledger.ended() + in_flight, "{seen:?} {ledger:?}");
     assert_eq!(seen.ended(), ledger.ended(), "{seen:?} {ledger:?}");
     assert_eq!(seen.rejected, ledger.rejected);
+    assert_eq!(ledger.rejected_by.all(), ledger.rejected, "each under its reason");
     for (said, counted) in said.into_iter().zip(counted) {
         assert!(counted <= said, "{seen:?} {ledger:?}");
     }

@@ -9,6 +9,7 @@ use crate::{
     },
     clock::{AnyClock, COARSENESS, CoarseClock},
     machine::{Core, Machine},
+    observe::is_heard,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Instant, Nanos, nanos},
 };
@@ -93,7 +94,8 @@ impl Board {
         put(&self.turns_at, due.unwrap_or(turns_at.as_nanos()));
         let samples = machine.tally().rules().sample();
         put_flag(&self.samples, samples);
-        let due = machine.core().next_probe().zip(coarse);
+        // Where somebody may hear of rejections, none of them takes the short way.
+        let due = machine.core().next_probe().zip(coarse).filter(|_| !is_heard());
         let due = due.map_or(0, |(next, clock)| clock.due(next.before(COARSENESS)));
         put(&self.coarsely_due, due);
         let word = self.word.publish(machine.core());

@@ -385,7 +385,7 @@ impl Circuit {
     pub(crate) fn reject_not_ready(&self) -> Rejected {
         let rejection =
             Rejection { state: self.state(), reason: RejectReason::NotReady, retry_after: Some(Duration::ZERO) };
-        self.stripe().count_rejected();
+        self.0.shared.reject_not_ready(&rejection);
         self.stripe().rejected(rejection)
     }
 }

@@ -1,5 +1,7 @@
 //! What all clones of a circuit share: the machine behind a lock, and what can be known without it.
 
+mod told;
+
 use std::{fmt, time::Duration};
 
 use crate::{
@@ -10,7 +12,7 @@ use crate::{
     clock::AnyClock,
     config::{Config, ConfigError},
     machine::{Core, Ended, Epoch, Event, Kind, Machine, Reason, RejectReason, Rejection, Settings, Snapshot, Stamp},
-    observe::{Key, Observer},
+    observe::{self, Key, Observer},
     outcome::Outcome,
     state::{Mode, State},
     sync::{Arc, Mutex, OnceLock},
@@ -31,6 +33,7 @@ pub(crate) struct Shared {
     users: Option<Box<Users>>,
     pub(super) outbox: Outbox<Event>,
     pub(super) waiters: Waiters,
+    turn_to_speak: told::Turn,
     inner: Mutex<Inner>,
 }
 
@@ -70,6 +73,7 @@ impl Shared {
             inner: Mutex::new(Inner { machine, stripes: Stripes::default() }),
             waiters: Waiters::default(),
             outbox: Outbox::default(),
+            turn_to_speak: told::Turn::default(),
             users: has_users.then(|| Box::new(users)),
             clock,
             name,
@@ -139,7 +143,11 @@ impl Shared {
             Lane::Ask | Lane::Count => {}
         }
         let now = self.clock.now();
-        self.change(|machine| machine.admit(now))
+        let answer = self.change(|machine| machine.admit(now));
+        if observe::is_heard() {
+            self.tell_answer(&answer);
+        }
+        answer
     }
 
     /// The phase.
@@ -172,7 +180,7 @@ impl Shared {
         if !self.is_waiting() {
             return None;
         }
-        self.board.coarse_wait().or_else(|| self.wait())
+        self.board.coarse_wait().or_else(|| self.reject_exactly())
     }
 
     /// Answers as [`Shared::admit`] would, without admitting a call. Transitions that are due are made.
@@ -185,7 +193,7 @@ impl Shared {
                 let now = self.clock.now();
                 self.change(|machine| machine.change(now, |core| core.look(now)))
             }
-            Lane::Wait => self.reject_early().map_or(Ok(()), |wait| Err(open_for(wait))),
+            Lane::Wait => self.wait().map_or(Ok(()), |wait| Err(open_for(wait))),
         }
     }
 

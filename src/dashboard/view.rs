@@ -182,7 +182,8 @@ impl From<&Config> for WireThresholds {
 
 impl From<Ledger> for WireLedger {
     fn from(ledger: Ledger) -> Self {
-        let Ledger { succeeded, failed, ignored, cancelled, late, slow, rejected, would_reject } = ledger;
+        let Ledger { succeeded, failed, ignored, cancelled, late, slow, rejected, rejected_by: _, would_reject } =
+            ledger;
         Self { succeeded, failed, ignored, cancelled, late, slow, rejected, would_reject }
     }
 }

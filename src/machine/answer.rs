@@ -52,7 +52,7 @@ impl Core {
             Phase::Open { next_probe } => (RejectReason::Open, next_probe.since(now)),
             // The lease is the only bound that is known, but most probes end sooner: come back at the pace of probes.
             Phase::HalfOpen(half_open) => {
-                let pace = if self.last_wait.is_zero() { UNKNOWN_WAIT } else { self.last_wait };
+                let pace = if self.last_wait == 0 { UNKNOWN_WAIT } else { Duration::from_nanos(self.last_wait) };
                 let wait = half_open.first_deadline(now).map_or(pace, |lease| lease.min(pace));
                 (RejectReason::HalfOpen, wait)
             }

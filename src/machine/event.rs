@@ -42,6 +42,13 @@ pub struct Transition {
     pub at: Instant,
     /// In which time the first probe may go, if the circuit is open now.
     pub retry_after: Option<Duration>,
+    /// How long the dependency had been failing when the closed circuit opened, as far as the calls tell: since when bad calls
+    /// have outweighed good ones without a break. None for other transitions, and where somebody opened it without a bad call.
+    ///
+    /// How many good calls make up for a bad one is what the settings call bad enough: the useless share of the
+    /// [evidence](crate::config::Evidence), or else the threshold of the first rate that is set; where only
+    /// [failures in a row](crate::Config::consecutive_failures) open it, one good call makes up for all.
+    pub detected_after: Option<Duration>,
 }
 
 /// Why a circuit went from one state to another.

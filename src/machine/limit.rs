@@ -140,7 +140,7 @@ mod tests {
     fn gate(traffic: f64, usual: Option<Duration>) -> WindowGate {
         WindowGate::new(
             RecoveryWindow::new(),
-            &Outage::begin(Vitals { traffic, usual_latency: usual }, 0, at(0)),
+            &Outage::begin(Vitals { traffic, usual_latency: usual, began: None }, 0, at(0)),
             at(0),
         )
     }

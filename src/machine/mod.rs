@@ -53,6 +53,7 @@ mod snapshot;
 mod stamp;
 mod tally;
 mod transition;
+mod trouble;
 
 pub(crate) use self::{
     core::Core,
@@ -64,7 +65,7 @@ pub(crate) use self::{
 };
 pub use self::{
     event::{Event, Reason, Transition},
-    rejection::{RejectReason, Rejection},
+    rejection::{RejectReason, Rejection, Rejections},
     saved::{Memory, NotRestored, OutageMemory, Restored},
     snapshot::{Ledger, Snapshot, WindowSnapshot},
     stamp::Stamp,
@@ -86,6 +87,17 @@ pub struct Machine {
     core: Core,
     tally: Tally,
     ledger: [u64; Line::COUNT],
+    /// What is known of rejected calls beyond their number, made for the first that no open circuit has rejected.
+    apart: Option<Box<Apart>>,
+}
+
+/// What only few circuits know of rejected calls.
+#[derive(Clone, Copy, Debug, Default)]
+struct Apart {
+    /// Those that no open circuit has rejected. Almost all others are, and are counted by difference.
+    others: Rejections,
+    /// How many there were when somebody last asked for the news.
+    told: u64,
 }
 
 impl Machine {
@@ -101,7 +113,7 @@ impl Machine {
 
     pub(crate) fn with(name: Arc<str>, settings: Arc<Settings>, seed: u64, now: Instant) -> Self {
         let tally = Tally::new(Arc::clone(&settings), now);
-        Self { core: Core::new(name, settings, seed, now), tally, ledger: [0; Line::COUNT] }
+        Self { core: Core::new(name, settings, seed, now), tally, ledger: [0; Line::COUNT], apart: None }
     }
 
     /// Answers a call: a stamp to settle when it has ended, or why it may not be made.
@@ -114,7 +126,7 @@ impl Machine {
         match &answer {
             Ok(stamp) if stamp.kind == Kind::Shadow => self.count(Line::WouldReject, 1),
             Ok(_) => {}
-            Err(_) => self.count(Line::Rejected, 1),
+            Err(rejection) => self.count_rejected(rejection.reason),
         }
         answer.map(|stamp| {
             // A counted call is timed only where somebody asks for its duration.
@@ -174,7 +186,8 @@ impl Machine {
     /// Returns a copy of what the machine knows.
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> Snapshot {
-        let ledger = Ledger::read(|line| self.ledger[line as usize]);
+        let others = self.apart.as_ref().map(|apart| apart.others).unwrap_or_default();
+        let ledger = Ledger::read(|line| self.ledger[line as usize], others);
         Snapshot::new(&self.core, self.tally.rules(), &self.tally, ledger, now)
     }
 
@@ -203,6 +216,9 @@ impl Machine {
         if finished.slow {
             self.count(Line::Slow, 1);
         }
+        if let Some(took) = finished.took.filter(|_| finished.failure().is_some()) {
+            self.tally.learn_failure(took);
+        }
         if stamp.kind == Kind::Sample && finished.is_plain() {
             self.learn(finished.took.unwrap_or_default(), now);
         }
@@ -216,7 +232,11 @@ impl Machine {
 
     /// Opens the closed circuit because a rule that the machine does not know has fired.
     pub(crate) fn trip(&mut self, epoch: Epoch, reason: Reason, hint: Option<Duration>, now: Instant) {
-        let vitals = Vitals { traffic: self.tally.traffic(now), usual_latency: self.tally.usual_latency() };
+        let vitals = Vitals {
+            traffic: self.tally.traffic(now),
+            usual_latency: self.tally.usual_latency(),
+            began: self.tally.trouble_began(),
+        };
         if !self.core.trip(epoch, reason, vitals, hint, now) {
             self.tally.forget_excess(now);
         }
@@ -251,6 +271,19 @@ impl Machine {
 
     pub(crate) fn count(&mut self, line: Line, calls: u64) {
         self.ledger[line as usize] += calls;
+    }
+
+    pub(crate) fn count_rejected(&mut self, reason: RejectReason) {
+        self.count(Line::Rejected, 1);
+        if reason != RejectReason::Open {
+            self.apart.get_or_insert_default().others.count(reason);
+        }
+    }
+
+    /// How many calls have been rejected since this was last asked, with those that will be counted in a moment.
+    pub(crate) fn newly_rejected(&mut self, uncounted: u64) -> u64 {
+        let all = self.ledger[Line::Rejected as usize] + uncounted;
+        all.saturating_sub(std::mem::replace(&mut self.apart.get_or_insert_default().told, all))
     }
 
     pub(crate) fn core(&self) -> &Core {

@@ -52,7 +52,7 @@ mod tests {
     use crate::machine::Vitals;
 
     fn outage(traffic: f64, failed_probes: u32) -> Outage {
-        Outage { failed_probes, ..Outage::begin(Vitals { traffic, usual_latency: None }, 0, Instant::ZERO) }
+        Outage { failed_probes, ..Outage::begin(Vitals { traffic, ..Vitals::default() }, 0, Instant::ZERO) }
     }
 
     fn bounds(probing: Probing, outage: &Outage, streak: u32, now: u64) -> (f64, f64) {

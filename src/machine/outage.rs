@@ -10,6 +10,8 @@ pub(crate) struct Vitals {
     /// Calls per second, zero while unknown.
     pub(crate) traffic: f64,
     pub(crate) usual_latency: Option<Duration>,
+    /// Since when bad calls have outweighed good ones, if they do.
+    pub(crate) began: Option<Instant>,
 }
 
 /// An outage, from the first trip until the circuit is closed again.
@@ -18,6 +20,8 @@ pub(crate) struct Outage {
     pub(crate) since: Instant,
     /// How long it had lasted by then, where it goes back to before this process.
     pub(crate) before: Duration,
+    /// When the dependency began to fail, as far as that can be told.
+    pub(crate) began: Option<Instant>,
     /// The usual traffic before it, calls per second, zero if unknown.
     pub(crate) traffic: f64,
     pub(crate) usual_latency: Option<Duration>,
@@ -29,8 +33,8 @@ pub(crate) struct Outage {
 
 impl Outage {
     pub(crate) fn begin(vitals: Vitals, relapses: u32, now: Instant) -> Self {
-        let Vitals { traffic, usual_latency } = vitals;
-        Self { since: now, before: Duration::ZERO, traffic, usual_latency, failed_probes: 0, relapses }
+        let Vitals { traffic, usual_latency, began } = vitals;
+        Self { since: now, before: Duration::ZERO, began, traffic, usual_latency, failed_probes: 0, relapses }
     }
 
     /// How long it has lasted.

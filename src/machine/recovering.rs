@@ -218,7 +218,7 @@ mod tests {
 
     fn outage(traffic: f64, latency: u64) -> Outage {
         let usual_latency = (latency > 0).then(|| Duration::from_millis(latency));
-        Outage::begin(Vitals { traffic, usual_latency }, 0, Instant::ZERO)
+        Outage::begin(Vitals { traffic, usual_latency, began: None }, 0, Instant::ZERO)
     }
 
     fn at(millis: u64) -> Instant {

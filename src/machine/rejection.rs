@@ -1,6 +1,6 @@
 //! Why a call may not be made.
 
-use std::{fmt, time::Duration};
+use std::{fmt, ops::AddAssign, time::Duration};
 
 use crate::state::State;
 
@@ -33,6 +33,9 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
+    /// All of them, in the order of their words.
+    pub const ALL: &[Self] = &[Self::Forced, Self::HalfOpen, Self::NotReady, Self::Open, Self::Recovering];
+
     /// Returns the word for logs and metrics: `forced`, `half_open`, `not_ready`, `open`, `recovering`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -43,6 +46,65 @@ impl RejectReason {
             Self::Open => "open",
             Self::Recovering => "recovering",
         }
+    }
+}
+
+/// How many calls were rejected, each under its reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejections {
+    /// An operator forced the circuit open.
+    pub forced: u64,
+    /// The circuit was half-open, and all probes that were needed were under way.
+    pub half_open: u64,
+    /// The circuit had been open when the service was asked for readiness, and the inner service was not ready then.
+    pub not_ready: u64,
+    /// The circuit was open.
+    pub open: u64,
+    /// The circuit was recovering, and the share of traffic that might pass was used up.
+    pub recovering: u64,
+}
+
+impl Rejections {
+    /// Returns how many there were for this reason.
+    #[must_use]
+    pub const fn of(self, reason: RejectReason) -> u64 {
+        match reason {
+            RejectReason::Forced => self.forced,
+            RejectReason::HalfOpen => self.half_open,
+            RejectReason::NotReady => self.not_ready,
+            RejectReason::Open => self.open,
+            RejectReason::Recovering => self.recovering,
+        }
+    }
+
+    /// Returns how many there were for any reason.
+    #[must_use]
+    pub const fn all(self) -> u64 {
+        let Self { forced, half_open, not_ready, open, recovering } = self;
+        forced + half_open + not_ready + open + recovering
+    }
+
+    pub(crate) fn count(&mut self, reason: RejectReason) {
+        *match reason {
+            RejectReason::Forced => &mut self.forced,
+            RejectReason::HalfOpen => &mut self.half_open,
+            RejectReason::NotReady => &mut self.not_ready,
+            RejectReason::Open => &mut self.open,
+            RejectReason::Recovering => &mut self.recovering,
+        } += 1;
+    }
+}
+
+/// The calls of two circuits together.
+impl AddAssign for Rejections {
+    fn add_assign(&mut self, other: Self) {
+        let Self { forced, half_open, not_ready, open, recovering } = other;
+        self.forced += forced;
+        self.half_open += half_open;
+        self.not_ready += not_ready;
+        self.open += open;
+        self.recovering += recovering;
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Rules {
     pub(crate) estimates: bool,
     /// The window that people are shown, with the calls it needs.
     pub(crate) shown: Option<(usize, u32)>,
+    /// What a good call takes away from the [`Trouble`](super::trouble::Trouble), in hundredths of a bad one.
+    pub(crate) comfort: u32,
 }
 
 /// What has been counted in the closed state.
@@ -42,6 +44,8 @@ pub(crate) trait Counts {
     fn run(&self) -> (u32, Instant);
     /// Calls per second.
     fn traffic(&self, now: Instant) -> f64;
+    /// How long a call takes that fails.
+    fn failure_time(&self) -> Option<Duration>;
 }
 
 impl Rules {
@@ -96,6 +100,7 @@ impl Rules {
             vitals,
             estimates,
             shown,
+            comfort: made_up_by(bad_enough(config)),
         }
     }
 
@@ -159,6 +164,28 @@ impl Rules {
         let reached = u64::from(units) >= u64::from(needed) * 100 && lasted >= span;
         reached.then(|| Reason::ConsecutiveFailures { failures: whole(units.into()), needed, lasted })
     }
+}
+
+/// The share of bad calls from which on the settings call it an outage, by the first rule that has one.
+fn bad_enough(config: &Config) -> f64 {
+    let rate = |rule: FailureRate| rule.threshold;
+    let evidence = config.evidence.map(|rule| rule.useless);
+    let share = evidence.or(config.failure_rate.map(rate)).or(config.burst.map(rate));
+    let share = share.or(config.slow_calls.map(|rule| rule.threshold));
+    // All of them for a run; half where nothing says more.
+    let run_alone = config.consecutive_failures.is_some() && config.failure_count.is_none();
+    share.unwrap_or(if run_alone { 1.0 } else { 0.5 })
+}
+
+/// How many bad calls one good call makes up for, in hundredths, so that they keep the balance at this share of bad ones.
+fn made_up_by(share: f64) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0.01 to 99, or all where none is good"
+    )]
+    let hundredths = (share / (1.0 - share) * 100.0).round() as u32;
+    hundredths
 }
 
 /// Calls per second: those of the window over its length, or over the time since `since` if that is shorter.
@@ -251,10 +278,8 @@ impl EvidenceRule {
     pub(crate) fn new(evidence: Evidence) -> Self {
         let Evidence { useless, tolerated, false_opens, floor, persistence } = evidence;
         let m = useless / (1.0 - useless);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "m is 0.01 to 99")]
-        let relief = (m * 100.0).round() as u32;
         Self {
-            relief,
+            relief: made_up_by(useless),
             theta: theta(tolerated, m),
             floor: f64::from(floor),
             false_opens,

@@ -9,7 +9,7 @@ use crate::{
     config::YEAR,
     machine::{Core, Machine, Outage, Reason, core::Phase},
     state::{Mode, State},
-    time::Instant,
+    time::{Instant, nanos},
 };
 
 /// What a circuit knows that is worth knowing after a restart. See [`Circuit::save`](crate::Circuit::save).
@@ -206,6 +206,7 @@ impl Core {
         let known = memory.outage.clone().unwrap_or_default();
         self.outage = Some(Box::new(Outage {
             since: now,
+            began: None,
             before: known.lasted.saturating_add(ago),
             // It comes from a file, where anything may stand.
             traffic: if known.traffic.is_finite() { known.traffic.max(0.0) } else { 0.0 },
@@ -217,7 +218,7 @@ impl Core {
         let left = memory.wait_left.saturating_sub(ago).min(longest);
         let reason = Reason::Restored { because: known.reason.unwrap_or_else(|| "it began so".into()) };
         self.streak = known.openings.max(1);
-        self.last_wait = left;
+        self.last_wait = nanos(left);
         self.reason = Some(Box::new(reason.clone()));
         self.enter(Phase::Open { next_probe: now.after(left) }, reason, now);
         Ok(())

@@ -4,7 +4,7 @@ use std::{ops::AddAssign, sync::Arc, time::Duration};
 
 use crate::{
     machine::{
-        Core, Reason,
+        Core, Reason, Rejections,
         event::percent,
         rules::{Counts, Rules},
     },
@@ -34,6 +34,9 @@ pub struct Snapshot {
     pub in_state: Duration,
     /// How long ago the outage began, if it is not closed.
     pub outage: Option<Duration>,
+    /// How long a call takes that fails, a moving average; none while unknown. Learnt from the calls that are timed: probes,
+    /// calls of a recovery, samples, and all where a rule asks for the time.
+    pub failure_time: Option<Duration>,
     /// How often it has opened, failed probes not counted.
     pub times_opened: u64,
     /// The time spent in each state, in the order of [`State::ALL`].
@@ -89,6 +92,8 @@ pub struct Ledger {
     pub slow: u64,
     /// Calls that were not made.
     pub rejected: u64,
+    /// The same by reason.
+    pub rejected_by: Rejections,
     /// Calls that were made in [`Mode::MetricsOnly`] and would have been rejected.
     pub would_reject: u64,
 }
@@ -117,7 +122,8 @@ impl Ledger {
         self.succeeded + self.failed + self.ignored + self.cancelled + self.late
     }
 
-    pub(crate) fn read(line: impl Fn(Line) -> u64) -> Self {
+    /// `others` are the rejected calls that no open circuit has rejected.
+    pub(crate) fn read(line: impl Fn(Line) -> u64, others: Rejections) -> Self {
         Self {
             succeeded: line(Line::Succeeded),
             failed: line(Line::Failed),
@@ -126,6 +132,7 @@ impl Ledger {
             late: line(Line::Late),
             slow: line(Line::Slow),
             rejected: line(Line::Rejected),
+            rejected_by: Rejections { open: line(Line::Rejected) - others.all(), ..others },
             would_reject: line(Line::WouldReject),
         }
     }
@@ -134,7 +141,7 @@ impl Ledger {
 /// The calls of two circuits together.
 impl AddAssign for Ledger {
     fn add_assign(&mut self, other: Self) {
-        let Self { succeeded, failed, ignored, cancelled, late, slow, rejected, would_reject } = other;
+        let Self { succeeded, failed, ignored, cancelled, late, slow, rejected, rejected_by, would_reject } = other;
         self.succeeded += succeeded;
         self.failed += failed;
         self.ignored += ignored;
@@ -142,6 +149,7 @@ impl AddAssign for Ledger {
         self.late += late;
         self.slow += slow;
         self.rejected += rejected;
+        self.rejected_by += rejected_by;
         self.would_reject += would_reject;
     }
 }
@@ -169,6 +177,7 @@ impl Snapshot {
             retry_after: core.would_admit(now).err().and_then(|rejection| rejection.retry_after),
             in_state,
             outage,
+            failure_time: counts.failure_time(),
             times_opened,
             time_in,
             in_flight,

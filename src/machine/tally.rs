@@ -6,6 +6,7 @@ use crate::{
     machine::{
         rules::{Counts, Rules, traffic},
         settings::Settings,
+        trouble::Trouble,
     },
     outcome::Failure,
     time::{Instant, nanos},
@@ -46,6 +47,7 @@ pub(crate) struct Tally {
     run_began: Instant,
     /// The usual latency in nanoseconds, zero while unknown.
     latency: u64,
+    trouble: Trouble,
     sample_due: bool,
     /// Plain successes of this phase.
     plain: u64,
@@ -65,6 +67,7 @@ impl Tally {
             run: 0,
             run_began: start,
             latency: 0,
+            trouble: Trouble::default(),
             sample_due: false,
             plain: 0,
         }
@@ -78,6 +81,7 @@ impl Tally {
         self.metered_at = now;
         self.net = 0;
         self.run = 0;
+        self.trouble.end();
         self.plain = 0;
         self.sample_due = false;
     }
@@ -140,6 +144,17 @@ impl Tally {
     /// Forgets the usual latency, which a new phase does not.
     pub(crate) fn forget_latency(&mut self) {
         self.latency = 0;
+        self.trouble.forget_time();
+    }
+
+    /// Learns from a failure that took so long.
+    pub(crate) fn learn_failure(&mut self, took: Duration) {
+        self.trouble.learn(took);
+    }
+
+    /// Since when bad calls have outweighed good ones, if they do.
+    pub(crate) fn trouble_began(&self) -> Option<Instant> {
+        self.trouble.began()
     }
 
     pub(crate) fn usual_latency(&self) -> Option<Duration> {
@@ -176,8 +191,14 @@ impl Tally {
         self.meter(now);
         self.windows.iter_mut().for_each(|window| window.record(call.entry()));
         match call.failure {
-            Some(failure) => self.failed(failure, now),
-            None => self.succeeded(1),
+            Some(failure) => {
+                self.trouble.grow(failure.units(), now);
+                self.failed(failure, now);
+            }
+            None => {
+                self.trouble.grow(SLOW, now);
+                self.succeeded(1);
+            }
         }
     }
 
@@ -198,6 +219,7 @@ impl Tally {
         self.windows[..exact].iter_mut().for_each(|window| window.successes(calls));
         self.plain += calls;
         self.unmetered += calls;
+        self.trouble.ease(self.settings.rules.comfort, calls);
         self.succeeded(calls);
     }
 
@@ -268,7 +290,14 @@ impl Counts for Tally {
         let since = self.since.max(self.vitals_since);
         self.settings.rules.vitals.map_or(0.0, |window| traffic(self.totals(window, now).calls, since, now))
     }
+
+    fn failure_time(&self) -> Option<Duration> {
+        self.trouble.failure_time()
+    }
 }
+
+/// How bad a slow success is, in hundredths of a failure.
+const SLOW: u32 = 100;
 
 /// One call in so many is a sample.
 pub(crate) const SAMPLED: u64 = 128;

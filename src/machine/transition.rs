@@ -12,8 +12,8 @@ use crate::{
         rules::EvidenceRule,
         stamp::Epoch,
     },
-    state::Mode,
-    time::Instant,
+    state::{Mode, State},
+    time::{Instant, nanos},
 };
 
 impl Core {
@@ -105,8 +105,9 @@ impl Core {
         let drawn = open::wait(self.settings.config.probing, &outage, self.streak, now, &mut self.rng);
         let asked = hint.unwrap_or_default().min(self.settings.config.max_retry_after);
         self.streak = self.streak.saturating_add(1);
-        self.last_wait = drawn.max(asked);
-        Phase::Open { next_probe: now.after(self.last_wait) }
+        let wait = drawn.max(asked);
+        self.last_wait = nanos(wait);
+        Phase::Open { next_probe: now.after(wait) }
     }
 
     pub(super) fn close(&mut self, reason: Reason, now: Instant) {
@@ -127,8 +128,19 @@ impl Core {
         self.epoch += 1;
         let to = self.state();
         let retry_after = self.next_probe().map(|next| next.since(now));
+        let began = self.outage.as_ref().filter(|_| (from, to) == (State::Closed, State::Open));
+        let detected_after = began.and_then(|outage| outage.began).map(|began| now.since(began));
         let circuit = Arc::clone(&self.name);
-        let transition = Transition { circuit, from, to, reason, epoch: self.epoch, at: now, retry_after };
-        self.events.push(Event::Transition(transition));
+        let epoch = self.epoch;
+        self.tell(Event::Transition(Transition {
+            circuit,
+            from,
+            to,
+            reason,
+            epoch,
+            at: now,
+            retry_after,
+            detected_after,
+        }));
     }
 }

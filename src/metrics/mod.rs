@@ -21,19 +21,20 @@
 //!
 //! The [chapter on metrics](crate::guide::metrics) has the table of all names, units and labels.
 
+mod kept;
 mod names;
 mod publish;
 mod sources;
 mod sum;
 mod tally;
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
+use self::{kept::Kept, publish::publish, tally::Tally};
 pub use self::{
     names::{Kind, METRICS, Metric},
     sources::{Source, Sums},
 };
-use self::{publish::publish, sum::Totals, tally::Tally};
 use crate::{
     observe::Observer,
     sync::{Arc, Mutex},
@@ -47,8 +48,7 @@ pub struct Reporter(Arc<Shared>);
 struct Shared {
     sources: Mutex<Vec<Arc<dyn Source>>>,
     tally: Arc<Tally>,
-    /// What has been published, so that no counter goes down.
-    published: Mutex<BTreeMap<Arc<str>, Totals>>,
+    kept: Mutex<Kept>,
 }
 
 impl Reporter {
@@ -84,20 +84,11 @@ impl Reporter {
         let sources = self.0.sources.lock().clone();
         let mut sums = Sums::default();
         sources.iter().for_each(|source| source.report(&mut sums));
-        self.0.keep_up(&mut sums);
-        publish(&sums, &self.0.tally);
-    }
-}
-
-impl Shared {
-    /// Keeps counters up that would go down.
-    fn keep_up(&self, sums: &mut Sums) {
-        let mut published = self.published.lock();
-        for (name, sum) in &mut sums.0 {
-            let totals = published.entry(Arc::clone(name)).or_default();
-            totals.grow_to(sum.totals);
-            sum.totals = *totals;
-        }
+        let kept: Vec<_> = {
+            let mut kept = self.0.kept.lock();
+            sums.0.iter_mut().map(|(name, sum)| kept.keep_up(name, sum)).collect()
+        };
+        publish(&sums, &kept, &self.0.tally);
     }
 }
 

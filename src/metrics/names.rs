@@ -57,8 +57,18 @@ pub(super) const LATE: Metric = counter(
     &["name"],
     "Calls that have ended when their phase or lease was over; they decided nothing.",
 );
-pub(super) const REJECTED: Metric =
-    counter("circuit_breaker_rejected_total", Unit::Count, &["name"], "Calls that were not made: calls saved.");
+pub(super) const REJECTED: Metric = counter(
+    "circuit_breaker_rejected_total",
+    Unit::Count,
+    &["name", "reason"],
+    "Calls that were not made, by reason: calls saved.",
+);
+pub(super) const SAVED: Metric = counter(
+    "circuit_breaker_saved_seconds_total",
+    Unit::Seconds,
+    &["name"],
+    "Waiting time saved, an estimate: each rejected call times what a failing call took then, in whole seconds.",
+);
 pub(super) const WOULD_REJECT: Metric = counter(
     "circuit_breaker_would_reject_total",
     Unit::Count,
@@ -87,13 +97,13 @@ pub(super) const DETECTIONS: Metric = counter(
     "circuit_breaker_detections_total",
     Unit::Count,
     &["name"],
-    "Trips by failures in a row of circuits that have the observer.",
+    "Trips of which the calls tell when the trouble began, of circuits that have the observer.",
 );
 pub(super) const DETECTION_SECONDS: Metric = counter(
     "circuit_breaker_detection_seconds_total",
     Unit::Seconds,
     &["name"],
-    "Time to detect: from the first failure of the row to the trip, summed over these trips, in whole seconds.",
+    "Time to detect: since when bad calls outweighed good ones until the trip, summed over these trips, in whole seconds.",
 );
 pub(super) const RECOVERIES: Metric = counter(
     "circuit_breaker_recoveries_total",
@@ -125,13 +135,19 @@ pub(super) const FAILURE_RATE: Metric = gauge(
     "circuit_breaker_failure_rate",
     Unit::Count,
     &["name"],
-    "The share of failures in the window, 0 to 1; not a number (NaN) below the minimum of calls.",
+    "The share of failures in the window, 0 to 1; absent until there are enough calls, later not a number (NaN) where there are too few.",
 );
 pub(super) const SLOW_RATE: Metric = gauge(
     "circuit_breaker_slow_rate",
     Unit::Count,
     &["name"],
-    "The share of slow calls in the window, 0 to 1; not a number (NaN) below the minimum of calls.",
+    "The share of slow calls in the window, 0 to 1; absent until there are enough calls, later not a number (NaN) where there are too few.",
+);
+pub(super) const FAILURE_TIME: Metric = gauge(
+    "circuit_breaker_failure_seconds",
+    Unit::Seconds,
+    &["name"],
+    "How long a failing call takes, a moving average over those that are timed, such as probes; absent until it is known.",
 );
 pub(super) const WINDOW_CALLS: Metric =
     gauge("circuit_breaker_window_calls", Unit::Count, &["name"], "Successes and failures in the window.");
@@ -154,6 +170,7 @@ pub const METRICS: &[Metric] = &[
     SLOW_CALLS,
     LATE,
     REJECTED,
+    SAVED,
     WOULD_REJECT,
     OPENED,
     STATE_SECONDS,
@@ -167,6 +184,7 @@ pub const METRICS: &[Metric] = &[
     MODE,
     FAILURE_RATE,
     SLOW_RATE,
+    FAILURE_TIME,
     WINDOW_CALLS,
     IN_FLIGHT,
     OUTAGE,

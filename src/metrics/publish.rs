@@ -3,22 +3,23 @@
 use metrics::{Key, Label, Level, Metadata, Recorder, SharedString};
 
 use super::{
+    kept::Of,
     names::{self, Kind, METRICS, Metric},
     sources::Sums,
-    sum::{MODES, Sum, Totals},
+    sum::{MODES, Mean, Sum, Totals},
     tally::{Counts, Tally},
 };
-use crate::{state::State, sync::Arc};
+use crate::{machine::RejectReason, state::State, sync::Arc};
 
 const METADATA: Metadata<'static> = Metadata::new("tower_breaker", Level::INFO, Some("tower_breaker"));
 
-/// Tells the recorder everything anew, since it may have been installed a moment ago.
-pub(super) fn publish(sums: &Sums, tally: &Tally) {
+/// Tells the recorder everything anew, since it may have been installed a moment ago. `kept` goes along with the sums.
+pub(super) fn publish(sums: &Sums, kept: &[Of], tally: &Tally) {
     let counted = tally.read();
     metrics::with_recorder(|recorder| {
         METRICS.iter().for_each(|metric| describe(recorder, metric));
-        for (name, sum) in &sums.0 {
-            Publisher { recorder, name }.sum(sum);
+        for ((name, sum), of) in sums.0.iter().zip(kept) {
+            Publisher { recorder, name }.sum(sum, of);
         }
         for (name, counts) in &counted {
             Publisher { recorder, name }.counts(counts);
@@ -41,7 +42,7 @@ struct Publisher<'a> {
 }
 
 impl Publisher<'_> {
-    fn sum(&self, sum: &Sum) {
+    fn sum(&self, sum: &Sum, of: &Of) {
         let Totals { ledger, times_opened, time_in } = sum.totals;
         for (outcome, count) in [
             ("success", ledger.succeeded),
@@ -53,7 +54,10 @@ impl Publisher<'_> {
         }
         self.count(&names::SLOW_CALLS, &[], ledger.slow);
         self.count(&names::LATE, &[], ledger.late);
-        self.count(&names::REJECTED, &[], ledger.rejected);
+        for reason in RejectReason::ALL {
+            self.count(&names::REJECTED, &[reason.as_str()], ledger.rejected_by.of(*reason));
+        }
+        self.count(&names::SAVED, &[], of.saved.as_secs());
         self.count(&names::WOULD_REJECT, &[], ledger.would_reject);
         self.count(&names::OPENED, &[], times_opened);
         for (i, state) in State::ALL.into_iter().enumerate() {
@@ -64,8 +68,9 @@ impl Publisher<'_> {
             self.set(&names::MODE, &[mode.as_str()], count.into());
         }
         self.set(&names::CIRCUITS, &[], sum.circuits.into());
-        self.set(&names::FAILURE_RATE, &[], sum.failure_rate.share().unwrap_or(f64::NAN));
-        self.set(&names::SLOW_RATE, &[], sum.slow_rate.share().unwrap_or(f64::NAN));
+        self.set_known(&names::FAILURE_RATE, sum.failure_rate, of.had.failure_rate);
+        self.set_known(&names::SLOW_RATE, sum.slow_rate, of.had.slow_rate);
+        self.set_known(&names::FAILURE_TIME, sum.failure_time, of.had.failure_time);
         self.set(&names::WINDOW_CALLS, &[], count_as_f64(sum.window_calls));
         self.set(&names::IN_FLIGHT, &[], sum.in_flight.into());
         self.set(&names::OUTAGE, &[], sum.outage.as_secs_f64());
@@ -88,6 +93,13 @@ impl Publisher<'_> {
 
     fn set(&self, metric: &Metric, values: &[&'static str], value: f64) {
         self.recorder.register_gauge(&self.key(metric, values), &METADATA).set(value);
+    }
+
+    /// Publishes what is not always known. No recorder forgets a gauge, so it stays away until it has a value.
+    fn set_known(&self, metric: &Metric, mean: Mean, had: bool) {
+        if had {
+            self.set(metric, &[], mean.value().unwrap_or(f64::NAN));
+        }
     }
 
     fn key(&self, metric: &Metric, values: &[&'static str]) -> Key {

@@ -5,7 +5,7 @@ use std::time::Duration;
 #[cfg(feature = "keyed")]
 use crate::registry::Forgotten;
 use crate::{
-    machine::{Ledger, Snapshot, WindowSnapshot},
+    machine::{Ledger, Rejections, Snapshot, WindowSnapshot},
     state::{Mode, State},
 };
 
@@ -22,6 +22,8 @@ pub(super) struct Sum {
     pub(super) failure_rate: Mean,
     pub(super) slow_rate: Mean,
     pub(super) window_calls: u64,
+    /// How long a failing call takes, in seconds; circuits that reject more say more.
+    pub(super) failure_time: Mean,
     /// The age of the oldest outage.
     pub(super) outage: Duration,
 }
@@ -52,6 +54,8 @@ impl Sum {
         self.window_calls += calls;
         self.failure_rate.add(failure_rate, calls);
         self.slow_rate.add(slow_rate, calls);
+        let seconds = snapshot.failure_time.map(|time| time.as_secs_f64());
+        self.failure_time.add(seconds, snapshot.ledger.rejected.saturating_add(1));
         self.outage = self.outage.max(snapshot.outage.unwrap_or_default());
     }
 
@@ -72,7 +76,10 @@ impl Totals {
 
     /// Grows to what has been counted by now. What is less than before stays: a circuit is gone, or was just going.
     pub(super) fn grow_to(&mut self, now: Self) {
-        let Ledger { succeeded, failed, ignored, cancelled, late, slow, rejected, would_reject } = &mut self.ledger;
+        let Ledger { succeeded, failed, ignored, cancelled, late, slow, rejected, rejected_by, would_reject } =
+            &mut self.ledger;
+        let Rejections { forced, half_open, not_ready, open, recovering } = rejected_by;
+        let by = now.ledger.rejected_by;
         for (line, now) in [
             (succeeded, now.ledger.succeeded),
             (failed, now.ledger.failed),
@@ -81,6 +88,11 @@ impl Totals {
             (late, now.ledger.late),
             (slow, now.ledger.slow),
             (rejected, now.ledger.rejected),
+            (forced, by.forced),
+            (half_open, by.half_open),
+            (not_ready, by.not_ready),
+            (open, by.open),
+            (recovering, by.recovering),
             (would_reject, now.ledger.would_reject),
             (&mut self.times_opened, now.times_opened),
         ] {
@@ -92,24 +104,24 @@ impl Totals {
     }
 }
 
-/// The mean share of circuits, each by the weight of its calls.
+/// The mean of what circuits say, each by the weight of its calls.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mean {
     calls: f64,
-    share: f64,
+    value: f64,
 }
 
 impl Mean {
     #[expect(clippy::cast_precision_loss, reason = "shown to people")]
-    fn add(&mut self, share: Option<f64>, calls: u64) {
-        let Some(share) = share else { return };
+    fn add(&mut self, value: Option<f64>, calls: u64) {
+        let Some(value) = value else { return };
         self.calls += calls as f64;
-        // A mean that moves, so that the share of one circuit stays exactly what it is.
-        self.share += (share - self.share) * (calls as f64 / self.calls.max(1.0));
+        // A mean that moves, so that the value of one circuit stays exactly what it is.
+        self.value += (value - self.value) * (calls as f64 / self.calls.max(1.0));
     }
 
-    /// The mean; none if no circuit had enough calls.
-    pub(super) fn share(self) -> Option<f64> {
-        (self.calls > 0.0).then_some(self.share)
+    /// The mean; none if no circuit had one to tell.
+    pub(super) fn value(self) -> Option<f64> {
+        (self.calls > 0.0).then_some(self.value)
     }
 }

@@ -84,7 +84,7 @@ impl Observer for Follower {
             Event::Transition(transition) => transition,
         };
         let outage = self.outage(transition);
-        let Transition { circuit, from, to, reason, .. } = transition;
+        let Transition { circuit, from, to, reason, detected_after, .. } = transition;
         let way = Way { from: *from, to: *to, reason: reason.as_str() };
         let mut tally = self.tally.0.lock();
         let counts = tally.entry(Arc::clone(circuit)).or_default();
@@ -92,8 +92,8 @@ impl Observer for Follower {
             Some((_, count)) => *count += 1,
             None => counts.transitions.push((way, 1)),
         }
-        if let Reason::ConsecutiveFailures { lasted, .. } = reason {
-            counts.detected.add(*lasted);
+        if let Some(time) = detected_after {
+            counts.detected.add(*time);
         }
         // An operator who ends an outage says nothing of how fast the dependency came back.
         let by_itself = matches!(reason, Reason::ProbesSucceeded { .. } | Reason::Recovered);

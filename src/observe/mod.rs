@@ -11,7 +11,10 @@ pub use self::event_log::EventLog;
 
 use std::fmt;
 
-use crate::machine::Event;
+use crate::{
+    machine::{Event, Rejection},
+    state::State,
+};
 
 /// Is told what happens to a circuit.
 ///
@@ -89,4 +92,35 @@ pub(crate) fn log(event: &Event, key: Option<&Key>) {
 pub(crate) fn log_duplicate(name: &str, circuits: usize) {
     #[cfg(feature = "tracing")]
     tracing::log_duplicate(name, circuits);
+}
+
+/// Whether anybody may want to hear of calls; one look at a static.
+#[inline]
+pub(crate) fn is_heard() -> bool {
+    #[cfg(feature = "tracing")]
+    return tracing::is_heard();
+    #[cfg(not(feature = "tracing"))]
+    false
+}
+
+/// Whether anybody wants to hear of rejections.
+pub(crate) fn hears_rejections() -> bool {
+    #[cfg(feature = "tracing")]
+    return tracing::hears_rejections();
+    #[cfg(not(feature = "tracing"))]
+    false
+}
+
+/// Writes the state of a circuit to the span of a call, if that has a place for it.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is none"))]
+pub(crate) fn mark_span(state: State) {
+    #[cfg(feature = "tracing")]
+    tracing::mark_span(state);
+}
+
+/// Writes a rejection to the log, and how many there were since the last line that have none.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is none"))]
+pub(crate) fn log_rejection(circuit: &str, key: Option<&Key>, rejection: &Rejection, left_out: u64) {
+    #[cfg(feature = "tracing")]
+    tracing::log_rejection(circuit, key, rejection, left_out);
 }

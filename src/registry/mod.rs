@@ -179,7 +179,8 @@ impl<K: Key> Registry<K> {
     /// [removed](Registry::remove), whether or not there is room.
     ///
     /// Calls that are under way in the one that was there end there. If another circuit of the registry has the name of this one,
-    /// that is a warning in the log; see [`Registry::duplicates`].
+    /// that is a warning in the log; see [`Registry::duplicates`]. Do not put back one that was removed: what it had counted
+    /// stands in [`Registry::forgotten`] and would be counted twice.
     pub fn insert(&self, key: K, circuit: Circuit) -> Option<Circuit> {
         let old = self.replace(Entry::new(Arc::new(key), circuit.clone(), false, &self.0.alive));
         self.warn_of_duplicates(&circuit);

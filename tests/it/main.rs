@@ -16,6 +16,8 @@ mod types_http;
 #[cfg(feature = "test-util")]
 mod backpressure;
 #[cfg(feature = "test-util")]
+mod detected;
+#[cfg(feature = "test-util")]
 mod events;
 #[cfg(feature = "test-util")]
 mod group;

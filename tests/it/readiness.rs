@@ -110,6 +110,7 @@ fn a_rejection_for_want_of_readiness_stands_in_one_line_of_the_ledger() {
     circuit.auto();
     drop(service.call(()));
     let ledger = circuit.snapshot().ledger;
+    assert_eq!((ledger.rejected, ledger.rejected_by.not_ready, ledger.rejected_by.open), (1, 1, 0));
     assert_eq!((ledger.rejected, ledger.cancelled), (1, 0), "a call that was not made is no cancelled one");
 }
 

@@ -26,6 +26,8 @@ fn each_line_of_the_ledger_is_a_counter() {
     trip(&payments);
     late.record(Outcome::Success);
     assert!(payments.try_acquire().is_err() && payments.try_acquire().is_err());
+    payments.force_open();
+    assert!(payments.try_acquire().is_err());
     payments.metrics_only();
     call(&payments, Outcome::Success);
 
@@ -37,12 +39,14 @@ fn each_line_of_the_ledger_is_a_counter() {
         ("calls_total payments cancelled", 1.0),
         ("slow_calls_total payments", 1.0),
         ("late_results_total payments", 1.0),
-        ("rejected_total payments", 2.0),
+        ("rejected_total payments open", 2.0),
+        ("rejected_total payments forced", 1.0),
+        ("rejected_total payments half_open", 0.0),
         ("would_reject_total payments", 1.0),
         ("opened_total payments", 1.0),
     ]);
     let Snapshot { ledger, .. } = payments.snapshot();
-    assert_eq!((ledger.ended(), ledger.rejected), (8, 2), "the books are those of the circuit");
+    assert_eq!((ledger.ended(), ledger.rejected), (8, 3), "the books are those of the circuit");
 }
 
 #[test]
@@ -112,19 +116,22 @@ fn seconds_are_counted_for_each_state_and_for_the_outage() {
 }
 
 #[test]
-fn a_rate_is_no_number_below_the_minimum_of_calls() {
+fn a_rate_is_absent_until_there_are_enough_calls_and_later_no_number() {
     let reporter = Reporter::new();
     let config = THREE.failure_rate(FailureRate::new(0.9).minimum_calls(10));
-    let (payments, _clock) = circuit("payments", config, |circuit| circuit);
+    let (payments, clock) = circuit("payments", config, |circuit| circuit);
     reporter.add(payments.clone());
     for n in 0..10 {
         let seen = publish(&reporter);
-        assert!(seen.value("failure_rate payments").is_nan(), "after {n} calls");
-        assert!(seen.value("slow_rate payments").is_nan(), "after {n} calls");
+        let rates = ["failure_rate payments", "slow_rate payments"].map(|series| seen.values.get(series));
+        assert_eq!(rates, [None, None], "after {n} calls");
         seen.assert(&[("window_calls payments", f64::from(n))]);
         call(&payments, if n % 5 == 0 { Outcome::from(Failure::new()) } else { Outcome::Success });
     }
     publish(&reporter).assert(&[("failure_rate payments", 0.2), ("window_calls payments", 10.0)]);
+    clock.advance(60 * SECOND);
+    let seen = publish(&reporter);
+    assert!(seen.value("failure_rate payments").is_nan() && seen.value("slow_rate payments").is_nan());
 }
 
 #[test]
@@ -213,9 +220,17 @@ fn what_is_not_reported_any_more_keeps_its_last_values() {
 #[test]
 fn each_metric_is_told_with_its_kind_unit_and_meaning() {
     let reporter = Reporter::new();
-    let (payments, _clock) = circuit("payments", THREE, |circuit| circuit.observe(reporter.observer()));
+    let config = THREE.failure_rate(FailureRate::new(0.9).minimum_calls(1));
+    let (payments, clock) = circuit("payments", config, |circuit| circuit.observe(reporter.observer()));
     reporter.add(payments.clone());
+    call(&payments, Outcome::Success);
     trip(&payments);
+    clock.advance(10 * SECOND);
+    trip(&payments);
+    clock.advance(10 * SECOND);
+    // The probe closes it, and the next one is judged.
+    call(&payments, Outcome::Success);
+    call(&payments, Outcome::Success);
     let seen = publish(&reporter);
     for metric in METRICS {
         let (unit, text) = seen.told.get(metric.name).unwrap_or_else(|| panic!("no {}", metric.name));

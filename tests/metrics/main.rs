@@ -3,7 +3,9 @@
 
 mod counts;
 mod keys;
+mod otel;
 mod papers;
+mod saved;
 mod scrape;
 mod seen;
 

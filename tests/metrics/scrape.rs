@@ -5,7 +5,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
-use tower_breaker::{Outcome, metrics::Reporter};
+use tower_breaker::{Outcome, config::FailureRate, metrics::Reporter};
 
 use super::{SECOND, THREE, call, circuit, trip};
 
@@ -38,11 +38,17 @@ fn assert_lines(text: &[String], expected: &[&str]) {
     }
 }
 
+#[track_caller]
+fn assert_absent(text: &[String], series: &str) {
+    assert!(!text.iter().any(|line| line.starts_with(series)), "`{series}` in\n{}", text.join("\n"));
+}
+
 /// The only test here that installs the recorder of the process.
 #[tokio::test]
 async fn a_scrape_shows_an_outage_from_its_first_call() {
     let reporter = Reporter::new();
-    let (payments, clock) = circuit("payments", THREE, |circuit| circuit.observe(reporter.observer()));
+    let config = THREE.failure_rate(FailureRate::new(0.9).minimum_calls(3));
+    let (payments, clock) = circuit("payments", config, |circuit| circuit.observe(reporter.observer()));
     reporter.add(payments.clone());
     call(&payments, Outcome::Success);
     trip(&payments);
@@ -56,10 +62,10 @@ async fn a_scrape_shows_an_outage_from_its_first_call() {
         &text,
         &[
             "# TYPE circuit_breaker_calls_total counter",
-            "# HELP circuit_breaker_rejected_total Calls that were not made: calls saved.",
+            "# HELP circuit_breaker_rejected_total Calls that were not made, by reason: calls saved.",
             "circuit_breaker_calls_total{name=\"payments\",outcome=\"success\"} 1",
             "circuit_breaker_calls_total{name=\"payments\",outcome=\"failure\"} 1",
-            "circuit_breaker_rejected_total{name=\"payments\"} 1",
+            "circuit_breaker_rejected_total{name=\"payments\",reason=\"open\"} 1",
             "circuit_breaker_opened_total{name=\"payments\"} 1",
             "circuit_breaker_state_seconds_total{name=\"payments\",state=\"open\"} 4",
             "circuit_breaker_transitions_total{name=\"payments\",from=\"closed\",to=\"open\",reason=\"demanded\"} 1",
@@ -67,23 +73,43 @@ async fn a_scrape_shows_an_outage_from_its_first_call() {
             "circuit_breaker_state{name=\"payments\",state=\"open\"} 1",
             "circuit_breaker_state{name=\"payments\",state=\"closed\"} 0",
             "circuit_breaker_outage_seconds{name=\"payments\"} 4",
-            "circuit_breaker_failure_rate{name=\"payments\"} NaN",
+        ],
+    );
+    assert_absent(&text, "circuit_breaker_failure_rate{");
+
+    // A probe fails and tells how long that takes.
+    clock.advance(6 * SECOND);
+    let probe = payments.try_acquire().expect("the first probe");
+    clock.advance(3 * SECOND);
+    probe.record(Outcome::failure());
+    assert_lines(
+        &scrape(&url).await,
+        &[
+            "# TYPE circuit_breaker_failure_seconds gauge",
+            "circuit_breaker_failure_seconds{name=\"payments\"} 3",
+            "circuit_breaker_saved_seconds_total{name=\"payments\"} 3",
+            "circuit_breaker_rejected_total{name=\"payments\",reason=\"half_open\"} 0",
         ],
     );
 
     // It recovers, and the next scrape of the same recorder says so.
-    clock.advance(6 * SECOND);
-    call(&payments, Outcome::Success);
+    clock.advance(10 * SECOND);
+    (0..4).for_each(|_| call(&payments, Outcome::Success));
     let text = scrape(&url).await;
     assert_lines(
         &text,
         &[
-            "circuit_breaker_calls_total{name=\"payments\",outcome=\"success\"} 2",
-            "circuit_breaker_rejected_total{name=\"payments\"} 1",
+            "circuit_breaker_calls_total{name=\"payments\",outcome=\"success\"} 5",
+            "circuit_breaker_rejected_total{name=\"payments\",reason=\"open\"} 1",
             "circuit_breaker_state{name=\"payments\",state=\"open\"} 0",
             "circuit_breaker_state{name=\"payments\",state=\"closed\"} 1",
             "circuit_breaker_recoveries_total{name=\"payments\"} 1",
-            "circuit_breaker_recovery_seconds_total{name=\"payments\"} 10",
+            "circuit_breaker_recovery_seconds_total{name=\"payments\"} 23",
+            "circuit_breaker_failure_rate{name=\"payments\"} 0",
         ],
     );
+
+    // The calls have left the window: the series stays, and has no value.
+    clock.advance(60 * SECOND);
+    assert_lines(&scrape(&url).await, &["circuit_breaker_failure_rate{name=\"payments\"} NaN"]);
 }

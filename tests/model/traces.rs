@@ -53,12 +53,13 @@ impl Pair {
     fn transitions(&mut self) -> Vec<Move> {
         let mut moves = Vec::new();
         while let Some(event) = self.machine.next_event() {
-            let Event::Transition(Transition { from, to, reason, epoch, at, retry_after, .. }) = event else {
+            let Event::Transition(Transition { from, to, reason, epoch, at, retry_after, detected_after, .. }) = event
+            else {
                 continue;
             };
             self.reference.drawn.extend(drawn(retry_after, to));
             self.saw(format!("{from}>{to} {}", reason.as_str()));
-            moves.push(Move { from, to, reason: reason.as_str(), epoch, at });
+            moves.push(Move { from, to, reason: reason.as_str(), epoch, at, detected: detected_after });
         }
         moves
     }

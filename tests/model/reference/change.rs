@@ -170,7 +170,10 @@ impl Reference {
         self.phase = phase;
         self.epoch += 1;
         self.entered = self.entered.max(now);
-        self.moves.push(Move { from, to: self.state(), reason, epoch: self.epoch, at: now });
+        let to = self.state();
+        let began = self.log.trouble_began().filter(|_| (from, to) == (State::Closed, State::Open));
+        let detected = began.map(|began| now.since(began));
+        self.moves.push(Move { from, to, reason, epoch: self.epoch, at: now, detected });
     }
 
     pub(super) fn end_mode(&mut self, now: Instant) {

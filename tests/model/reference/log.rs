@@ -43,6 +43,8 @@ pub(crate) struct Call {
     /// What a success takes from the net failures, if somebody counts them.
     relief: Option<u32>,
     counts_run: bool,
+    /// What it makes up for if it was good, in hundredths.
+    pub(super) comfort: i128,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +108,8 @@ impl Log {
     ) {
         let relief = config.evidence.map(relief);
         let counts_run = config.consecutive_failures.is_some();
-        self.items.push((now, Item::Call(Call { failure, slow, sample, relief, counts_run })));
+        let comfort = super::trouble::comfort(config);
+        self.items.push((now, Item::Call(Call { failure, slow, sample, relief, counts_run, comfort })));
     }
 
     pub(crate) fn sums(&self, window: Window, now: Instant) -> Sums {

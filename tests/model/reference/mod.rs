@@ -11,6 +11,7 @@ mod probes;
 mod recovery;
 mod slots;
 mod standing;
+mod trouble;
 mod wait;
 mod what;
 
@@ -58,6 +59,8 @@ pub(crate) struct Move {
     pub(crate) reason: &'static str,
     pub(crate) epoch: u64,
     pub(crate) at: Instant,
+    /// How long the trouble had been there.
+    pub(crate) detected: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -173,11 +176,23 @@ impl Reference {
                 Ok(Pass::Shadow)
             }),
         };
-        let kind = pass.inspect_err(|_| self.ledger.rejected += 1)?;
+        let kind = pass.inspect_err(|refusal| self.count(refusal))?;
         let timed = self.slow_after().is_some() || self.abandoned_after().is_some();
         let sampled = kind == Pass::Counted && self.samples();
         let started = (kind != Pass::Counted || timed || sampled).then_some(now);
         Ok(Ticket { epoch: self.epoch, kind, started, sampled })
+    }
+
+    fn count(&mut self, refusal: &Refusal) {
+        self.ledger.rejected += 1;
+        let by = &mut self.ledger.rejected_by;
+        *match refusal.reason {
+            "forced" => &mut by.forced,
+            "half_open" => &mut by.half_open,
+            "open" => &mut by.open,
+            "recovering" => &mut by.recovering,
+            other => unreachable!("{other}"),
+        } += 1;
     }
 
     /// Whether the next call is timed to learn the usual latency: after a bucket has begun, or after so many successes.
