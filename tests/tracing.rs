@@ -94,3 +94,18 @@ fn a_circuit_of_its_own_has_no_key() {
     let log = log_of(|| Circuit::builder("payments").build().unwrap().force_open());
     assert!(!log[0].contains("circuit.key"), "{log:?}");
 }
+
+#[cfg(feature = "dashboard")]
+#[test]
+fn circuits_of_one_name_on_a_dashboard_are_told_once() {
+    let log = log_of(|| {
+        let dashboard = tower_breaker::dashboard::Dashboard::new();
+        for name in ["payments", "search", "payments"] {
+            dashboard.add(Circuit::builder(name).build().unwrap());
+        }
+        assert_eq!(dashboard.circuits().len() + dashboard.circuits().len(), 6);
+    });
+    let expected = "WARN tower_breaker: several circuits have this name, and each counts for itself";
+    let [line] = &log[..] else { panic!("one line, not {log:#?}") };
+    assert!(line.trim_start().starts_with(expected) && line.contains("circuit.name=\"payments\""), "{line}");
+}

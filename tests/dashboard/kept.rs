@@ -111,6 +111,7 @@ fn numbers_of_events_go_on_growing_over_a_restart() {
     let after = Dashboard::new();
     circuit("payments", &after).force_open();
     assert!(after.events()[0].seq > last);
+    assert!(last > 1_700_000_000_000_000, "they begin with the time, in microseconds");
     assert!(after.events()[0].seq < 1 << 53, "JavaScript can tell it from the next");
 }
 

@@ -17,19 +17,20 @@ use tower_breaker::{
 use crate::{
     back_end::BackEnd,
     circuit,
-    support::{Message, Site, Stream},
+    support::{LONG, Message, Site, Stream},
     trip,
 };
 
 /// Reads on to the first message that this is true of, and returns it with those before.
 async fn until(stream: &mut Stream, is_it: impl Fn(&Message) -> bool) -> Vec<Message> {
     let mut read = Vec::new();
-    loop {
-        read.push(stream.next().await.expect("the stream goes on"));
-        if read.last().is_some_and(&is_it) {
-            return read;
+    let reading = async {
+        while !read.last().is_some_and(&is_it) {
+            read.push(stream.next().await.expect("the stream goes on"));
         }
-    }
+    };
+    tokio::time::timeout(LONG, reading).await.expect("it comes");
+    read
 }
 
 /// The ids in messages about circuits.
@@ -148,7 +149,7 @@ async fn a_reader_who_goes_makes_room_for_another() {
     drop(streams.pop());
     // The server sees it when it does.
     let clock = TokioClock::new();
-    let latest = clock.now().after(crate::support::LONG);
+    let latest = clock.now().after(LONG);
     while site.request(Method::GET, "/circuits/events", &accept, "").await.status() != StatusCode::OK {
         assert!(clock.now() < latest, "the place is not free");
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -178,7 +179,8 @@ async fn frames(dashboard: &Dashboard, count: usize, mut between: impl FnMut(usi
     let start = clock.now();
     let mut frames = Vec::new();
     for i in 0..count {
-        let frame = body.frame().await.expect("it goes on").expect("it is whole").into_data().expect("data");
+        let frame = tokio::time::timeout(Duration::from_secs(60), body.frame()).await.expect("something comes");
+        let frame = frame.expect("it goes on").expect("it is whole").into_data().expect("data");
         // Timers of tokio are a millisecond late.
         let at = (clock.now().since(start) + Duration::from_millis(100)).as_secs();
         frames.push((at, String::from_utf8(frame.to_vec()).expect("text")));
