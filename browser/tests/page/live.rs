@@ -40,7 +40,9 @@ async fn a_dependency_dies_and_recovers() {
             assert!(events.contains(seen), "{seen} is missing among {events}");
         }
         page.until("document.getElementById('say').textContent.includes('payments is open')").await;
+        // The stream says nothing while nothing changes: the page must know that there are no calls.
+        calling.abort();
+        page.until("document.querySelector('.calls').textContent === '0 calls/s'").await;
     })
     .await;
-    calling.abort();
 }
