@@ -146,8 +146,11 @@ impl<K: Key> Registry<K> {
         if !self.has_its_own_name(inserted) {
             return;
         }
-        let others = self.circuits().into_iter().filter(|(_, circuit)| !circuit.is_same(inserted));
-        let others = others.filter(|(_, circuit)| circuit.name() == inserted.name()).count();
+        let others = {
+            let pin = self.0.live.pin_to_read();
+            let circuits = self.0.live.iter(&pin).map(|entry| &entry.circuit);
+            circuits.filter(|other| other.name() == inserted.name() && !other.is_same(inserted)).count()
+        };
         if others > 0 {
             observe::log_duplicate(inserted.name(), others + 1);
         }
