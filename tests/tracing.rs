@@ -6,11 +6,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-#[cfg(any(feature = "keyed", feature = "test-util"))]
-use tower_breaker::Failure;
 #[cfg(feature = "test-util")]
 use tower_breaker::config::Probing;
-use tower_breaker::{Circuit, Config, Outcome, config::Consecutive};
+use tower_breaker::{Circuit, Config, Failure, Outcome, config::Consecutive};
 use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -170,6 +168,17 @@ fn a_rejection_is_logged_once_a_second_and_says_how_many_were_left_out() {
     assert_eq!(**first, line("open", " circuit.retry_after_ms=5000", 0));
     assert_eq!(**second, line("open", " circuit.retry_after_ms=4000", 7), "four of the first five, and three");
     assert_eq!(**third, line("forced", "", 1));
+}
+
+/// In a release build without `test-util` that clock would let rejections take a shorter way.
+#[test]
+fn the_clock_of_the_system_keeps_no_rejection_from_the_log() {
+    let log = log_at(Level::DEBUG, || {
+        let circuit = Circuit::builder("payments").build().unwrap();
+        circuit.try_acquire().unwrap().record(Failure::new().tripping());
+        (0..3).for_each(|_| assert!(circuit.try_acquire().is_err()));
+    });
+    assert_eq!(log.iter().filter(|line| line.contains("a call has been rejected")).count(), 1, "{log:#?}");
 }
 
 #[cfg(all(feature = "keyed", feature = "test-util"))]
