@@ -38,7 +38,7 @@ share=$((0x$(git rev-parse --short=7 HEAD) % shares))
 echo "$count mutants, of which share $share of $shares"
 
 # Random traces find a mutant soon or not at all, and a trace that found one need not be shrunk.
-export ORACLE_CASES=${ORACLE_CASES:-300} PROPTEST_MAX_SHRINK_ITERS=0
+export ORACLE_CASES=${ORACLE_CASES:-300} MODEL_CASES=${MODEL_CASES:-300} PROPTEST_MAX_SHRINK_ITERS=0
 # Nobody debugs a mutant.
 export CARGO_PROFILE_DEV_DEBUG=0
 code=0
