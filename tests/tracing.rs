@@ -240,6 +240,33 @@ mod spans {
         }
     }
 
+    /// Panics whenever something is recorded.
+    struct Panics;
+
+    impl<S: Subscriber> Layer<S> for Panics {
+        fn on_record(&self, _: &span::Id, _: &span::Record<'_>, _: Context<'_, S>) {
+            panic!("of a subscriber");
+        }
+    }
+
+    #[test]
+    fn a_subscriber_that_panics_takes_neither_a_call_nor_the_slot_of_a_probe() {
+        let clock = ManualClock::new();
+        let config = Config::classic().probing(Probing::fixed(Duration::from_secs(1)));
+        let circuit = Circuit::builder("payments").config(config).clock(clock.clone()).build().unwrap();
+        circuit.try_acquire().unwrap().record(Failure::new().tripping());
+        tracing::subscriber::with_default(Registry::default().with(Panics), || {
+            info_span!("request", circuit.state = field::Empty).in_scope(|| {
+                assert!(circuit.try_acquire().is_err());
+                clock.advance(Duration::from_secs(1));
+                for _ in 0..3 {
+                    circuit.try_acquire().unwrap().record(Outcome::Success);
+                }
+            });
+        });
+        assert_eq!(circuit.state(), tower_breaker::State::Closed);
+    }
+
     #[test]
     fn the_state_is_recorded_on_the_span_of_a_call_that_no_closed_circuit_has_let_pass() {
         let (recorded, clock) = (Recorded::default(), ManualClock::new());

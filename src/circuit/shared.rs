@@ -6,7 +6,13 @@ use std::{fmt, time::Duration};
 
 use crate::{
     circuit::{
-        Rule, Stripe, Tags, board::Board, gate::Gate, outbox::Outbox, rule, stripes::Stripes, waiters::Waiters,
+        Rule, Stripe, Tags,
+        board::Board,
+        gate::Gate,
+        outbox::{Outbox, isolated},
+        rule,
+        stripes::Stripes,
+        waiters::Waiters,
         word::Lane,
     },
     clock::AnyClock,
@@ -145,7 +151,8 @@ impl Shared {
         let now = self.clock.now();
         let answer = self.change(|machine| machine.admit(now));
         if observe::is_heard() {
-            self.tell_answer(&answer);
+            // A panic of a subscriber must not take the slot of a probe with it.
+            isolated(|| self.tell_answer(&answer));
         }
         answer
     }

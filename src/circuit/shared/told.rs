@@ -2,6 +2,7 @@
 
 use super::{Shared, Users, open_for};
 use crate::{
+    circuit::outbox::isolated,
     machine::{Kind, Rejection, Stamp},
     observe,
     state::State,
@@ -15,7 +16,7 @@ impl Shared {
     pub(super) fn reject_exactly(&self) -> Option<Nanos> {
         let wait = self.wait()?;
         if observe::is_heard() {
-            self.tell_rejected(&open_for(wait), 1);
+            isolated(|| self.tell_rejected(&open_for(wait), 1));
         }
         Some(wait)
     }
@@ -25,7 +26,7 @@ impl Shared {
     pub(in crate::circuit) fn reject_not_ready(&self, rejection: &Rejection) {
         self.inner.lock().machine.count_rejected(rejection.reason);
         if observe::is_heard() {
-            self.tell_rejected(rejection, 0);
+            isolated(|| self.tell_rejected(rejection, 0));
         }
     }
 
