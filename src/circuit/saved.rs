@@ -75,3 +75,17 @@ pub(crate) fn age(saved: SystemTime, max_age: Duration, now: SystemTime) -> Resu
     let age = now.duration_since(saved).map_err(|_| NotRestored::FromTheFuture)?;
     if age > max_age { Err(NotRestored::TooOld) } else { Ok(age) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_just_as_old_as_is_allowed_is_not_too_old() {
+        let (saved, second) = (SystemTime::UNIX_EPOCH, Duration::from_secs(1));
+        assert_eq!(age(saved, second, saved), Ok(Duration::ZERO));
+        assert_eq!(age(saved, second, saved + second), Ok(second));
+        assert_eq!(age(saved, second, saved + second + Duration::from_nanos(1)), Err(NotRestored::TooOld));
+        assert_eq!(age(saved + second, second, saved), Err(NotRestored::FromTheFuture));
+    }
+}

@@ -56,3 +56,23 @@ impl fmt::Display for Tags {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_sorted_replaced_and_each_ones_own() {
+        let mut tags = Tags::default();
+        assert!(tags.is_empty() && tags.get("team").is_none() && tags.to_string().is_empty());
+        tags.set("tier".to_owned(), "1".to_owned());
+        let before = tags.clone();
+        tags.set("team".to_owned(), "search".to_owned());
+        tags.set("team".to_owned(), "payments".to_owned());
+        assert_eq!(tags.iter().collect::<Vec<_>>(), [("team", "payments"), ("tier", "1")]);
+        assert_eq!((tags.to_string().as_str(), tags.get("team")), ("team=payments, tier=1", Some("payments")));
+        assert_eq!(format!("{tags:?}"), r#"{"team": "payments", "tier": "1"}"#);
+        assert_eq!(before.to_string(), "tier=1");
+        assert!(!tags.is_empty());
+    }
+}

@@ -101,3 +101,23 @@ impl Jitter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_wait_is_the_bound_and_what_jitter_adds() {
+        let second = Duration::from_secs(1);
+        assert_eq!(Probing::fixed(second).longest(), second);
+        assert_eq!(Probing::Fixed { wait: second, jitter: Jitter::Spread(0.5) }.longest(), second * 3 / 2);
+        assert_eq!(Probing::backoff(second, 8 * second).longest(), 8 * second);
+        let root = |max| Probing::SquareRoot { scale: second, max, spread: 0.25 };
+        assert_eq!(root(4 * second).longest(), 5 * second);
+        assert_eq!(
+            root(Duration::ZERO).longest(),
+            Duration::from_micros(312_500),
+            "the first wait has a bound of its own"
+        );
+    }
+}

@@ -113,3 +113,29 @@ impl fmt::Display for RejectReason {
         f.pad(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_a_line_of_its_own_and_they_add_up() {
+        let mut counted = Rejections::default();
+        for (reason, times) in RejectReason::ALL.iter().copied().zip(1..) {
+            (0..times).for_each(|_| counted.count(reason));
+        }
+        let lines =
+            |counted: Rejections| RejectReason::ALL.iter().map(|reason| counted.of(*reason)).collect::<Vec<_>>();
+        assert_eq!(lines(counted), [1, 2, 3, 4, 5]);
+        assert_eq!(counted.all(), 15);
+        let mut twice = counted;
+        twice += counted;
+        twice += Rejections { open: 100, ..Rejections::default() };
+        assert_eq!(twice.all(), 130);
+        assert_eq!(
+            lines(twice).iter().zip(lines(counted)).filter(|(sum, one)| **sum == 2 * one).count(),
+            4,
+            "but for `open`"
+        );
+    }
+}

@@ -358,4 +358,23 @@ mod tests {
         assert_eq!(Rules::new(&Config::new().slow_calls(slow), true).windows[..], [Window::DEFAULT]);
         assert_eq!(Rules::new(&Config::resilience4j(), false).windows[..], [Window::count(100)]);
     }
+
+    #[test]
+    fn a_good_call_makes_up_for_as_much_as_keeps_the_balance() {
+        assert_eq!([0.5, 2.0 / 3.0, 0.9, 0.0, 1.0].map(made_up_by), [100, 200, 900, 0, u32::MAX]);
+        let single = Config::without_rules();
+        let run = single.consecutive_failures(Consecutive::new(3));
+        let cases = [
+            (Config::new(), 2.0 / 3.0),
+            (Config::new().without_evidence(), 0.5),
+            (single.failure_rate(FailureRate::new(0.3)).slow_calls(SlowCalls::new(Duration::from_secs(1))), 0.3),
+            (single.burst(FailureRate::new(0.9)), 0.9),
+            (run, 1.0),
+            (run.failure_count(crate::config::FailureCount::new(3, Duration::from_secs(1))), 0.5),
+            (single, 0.5),
+        ];
+        for (config, share) in cases {
+            assert!((bad_enough(&config) - share).abs() < 1e-9, "{config:?}");
+        }
+    }
 }

@@ -224,3 +224,32 @@ impl Core {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_restored_is_said_of_each_half() {
+        use NotRestored::{Newer, Nothing, Over};
+        let said = |state, mode| Restored { state, mode }.to_string();
+        assert_eq!(said(Err(Newer), Err(Newer)), "not restored: the circuit knows better by now");
+        assert_eq!(said(Ok(()), Err(Nothing)), "open again");
+        assert_eq!(said(Err(Nothing), Ok(())), "in its mode again");
+        assert_eq!(said(Ok(()), Ok(())), "open again; in its mode again");
+        assert_eq!(said(Err(Newer), Err(Nothing)), "not open again: the circuit knows better by now");
+        assert_eq!(said(Err(Nothing), Err(Over)), "not in its mode again: its time is over");
+        assert_eq!(said(Ok(()), Err(Over)), "open again; not in its mode again: its time is over");
+        assert_eq!(said(Err(Newer), Ok(())), "not open again: the circuit knows better by now; in its mode again");
+        let both = "not open again: the circuit knows better by now; not in its mode again: its time is over";
+        assert_eq!(said(Err(Newer), Err(Over)), both);
+    }
+
+    #[test]
+    fn nothing_is_worth_keeping_of_a_closed_circuit_that_nobody_has_touched() {
+        let nothing = Memory::nothing();
+        assert!(nothing.is_nothing());
+        assert!(!Memory { state: State::Open, ..nothing.clone() }.is_nothing());
+        assert!(!Memory { mode: Mode::Disabled, ..nothing }.is_nothing());
+    }
+}
