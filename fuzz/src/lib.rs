@@ -1,5 +1,6 @@
 //! What the fuzz targets share: how settings and operations are drawn from bytes, and what must hold.
 
+#[expect(dead_code, reason = "only the random traces of the tests restart circuits")]
 #[path = "../../tests/scenarios/subject.rs"]
 mod subject;
 
