@@ -107,6 +107,7 @@ fn numbers_of_events_go_on_growing_over_a_restart() {
     let circuit_before = circuit("payments", &before);
     (0..10).for_each(|_| (circuit_before.force_open(), circuit_before.auto()).1);
     let last = before.events().last().expect("some").seq;
+    // The numbers of a process begin with its own time of day, in microseconds: 20 events must not outrun them.
     std::thread::sleep(Duration::from_millis(1));
     let after = Dashboard::new();
     circuit("payments", &after).force_open();
