@@ -26,7 +26,7 @@ const STOREYS: &[&[&str]] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["dashboard/access.rs", "dashboard/reply.rs", "dashboard/router.rs", "dashboard/stream.rs"]),
     ("bytes", &["fallback/stale/body.rs", "fallback/stale/cache.rs", "retry/drain.rs", "retry/replay.rs"]),
-    ("coarsetime", &["clock/coarse.rs"]),
+    ("rustix", &["clock/coarse.rs"]),
     (
         "http",
         &[

@@ -19,14 +19,14 @@ use crate::{
 #[repr(C)]
 pub(super) struct Board {
     word: AtomicWord,
-    /// Until when a plain success needs no lock: nanoseconds, or in the unit of the coarse clock.
+    /// Until when a plain success needs no lock, by the clock of the circuit or by the coarse one: nanoseconds.
     turns_at: AtomicU64,
-    /// Until when no probe is due for sure, in the unit of the coarse clock; zero without one.
+    /// Until when an open circuit surely has no probe due, by the coarse clock: nanoseconds; zero without one, and while
+    /// the circuit is not open.
     coarsely_due: AtomicU64,
     /// The duration above which a call is slow, nanoseconds.
     slow_after: AtomicU64,
-    /// Whether `turns_at` is in the unit of the coarse clock: where no bucket is narrower than ten times what that may be
-    /// wrong.
+    /// Whether `turns_at` is by the coarse clock: where no bucket is narrower than ten times what that may be wrong.
     turns_coarsely: AtomicBool,
     /// Whether one call in 128 is a sample of the usual latency.
     samples: AtomicBool,
@@ -63,7 +63,7 @@ impl Board {
         now >= self.turns_at.load(Ordering::Relaxed)
     }
 
-    /// How long an open circuit is still to be left alone, at the most; none if a probe may be due.
+    /// How long an open circuit is still to be left alone, at the most; none if it is not open, or a probe may be due.
     #[inline]
     pub(super) fn coarse_wait(&self) -> Option<Nanos> {
         let (reading, due) = (CoarseClock::reading(), self.coarsely_due.load(Ordering::Relaxed));
@@ -94,11 +94,11 @@ impl Board {
         put(&self.turns_at, due.unwrap_or(turns_at.as_nanos()));
         let samples = machine.tally().rules().sample();
         put_flag(&self.samples, samples);
+        let word = self.word.publish(machine.core());
         // Where somebody may hear of rejections, none of them takes the short way.
-        let due = machine.core().next_probe().zip(coarse).filter(|_| !is_heard());
+        let due = machine.core().next_probe().zip(coarse).filter(|_| word.waits() && !is_heard());
         let due = due.map_or(0, |(next, clock)| clock.due(next.before(COARSENESS)));
         put(&self.coarsely_due, due);
-        let word = self.word.publish(machine.core());
         let keeps_time = turns_at < Instant::FAR;
         let open = Open { epoch: word.epoch(), keeps_time, samples, timed: machine.times_all() };
         (word.lane() == Lane::Count).then_some(open)

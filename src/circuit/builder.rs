@@ -63,7 +63,7 @@ impl Builder {
     }
 
     /// Sets the clock to one that other circuits have too.
-    #[cfg(feature = "keyed")]
+    #[cfg(any(test, feature = "keyed"))]
     pub(crate) fn any_clock(self, clock: AnyClock) -> Self {
         Self { clock, ..self }
     }

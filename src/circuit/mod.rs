@@ -35,6 +35,7 @@ mod identity;
 mod kept;
 mod outbox;
 mod permit;
+mod refuse;
 mod rule;
 mod saved;
 mod shared;
@@ -44,7 +45,6 @@ mod tags;
 mod waiters;
 mod word;
 
-pub(crate) use self::waiters::Waiter;
 pub use self::{
     builder::Builder,
     call::CallError,
@@ -62,13 +62,14 @@ pub(crate) use self::{
     saved::age,
 };
 use self::{shared::Shared, stripe::Stripe};
+pub(crate) use self::{waiters::Waiter, word::Word};
 
 use std::{fmt, future::poll_fn, task::Poll, time::Duration};
 
 use crate::{
     clock::Sleep,
     config::{Config, ConfigError},
-    machine::{RejectReason, Rejection, Snapshot},
+    machine::Snapshot,
     outcome::Outcome,
     rejected::Rejected,
     state::{Mode, State},
@@ -288,30 +289,15 @@ impl Circuit {
         self.0.shared.config()
     }
 
-    /// Reports whether calls pass without asking anybody.
+    /// Returns how calls are answered, as far as it is known without a lock.
     #[inline]
-    pub(crate) fn is_open_to_all(&self) -> bool {
-        self.0.shared.is_open_to_all()
+    pub(crate) fn word(&self) -> Word {
+        self.0.shared.board().word()
     }
 
     /// Reports whether what is below the circuit should be asked whether it is ready.
     pub(crate) fn wants_readiness(&self) -> bool {
         self.0.shared.wants_readiness()
-    }
-
-    /// Reports whether the circuit is open, and a probe may be due or not.
-    #[inline]
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.0.shared.is_waiting()
-    }
-
-    /// Rejects a call while the circuit is open and no probe is due, before anything else is asked.
-    #[inline]
-    pub(crate) fn reject_early(&self) -> Option<Rejected> {
-        let wait = self.0.shared.reject_early()?;
-        let stripe = self.stripe();
-        stripe.count_rejected();
-        Some(stripe.rejected_for(wait))
     }
 
     /// Reports whether [`Circuit::check`] would say yes.
@@ -379,14 +365,6 @@ impl Circuit {
         let result = step();
         std::mem::forget(guard);
         result
-    }
-
-    /// A rejection that the service makes because what is below it is not ready; it is counted.
-    pub(crate) fn reject_not_ready(&self) -> Rejected {
-        let rejection =
-            Rejection { state: self.state(), reason: RejectReason::NotReady, retry_after: Some(Duration::ZERO) };
-        self.0.shared.reject_not_ready(&rejection);
-        self.stripe().rejected(rejection)
     }
 }
 

@@ -139,7 +139,7 @@ impl Shared {
         let word = self.board.word();
         match word.lane() {
             Lane::Wait => {
-                if let Some(wait) = self.reject_early() {
+                if let Some(wait) = self.board.coarse_wait().or_else(|| self.reject_exactly()) {
                     // The machine counts what it rejects; this it does not see.
                     stripe.count_rejected();
                     return Err(open_for(wait));
@@ -162,32 +162,11 @@ impl Shared {
         self.board.word().epoch()
     }
 
-    /// Reports whether calls pass without asking anybody.
-    #[inline]
-    pub(super) fn is_open_to_all(&self) -> bool {
-        self.board.word().passes()
-    }
-
-    /// Reports whether the circuit is open, and a probe may be due or not.
-    #[inline]
-    pub(super) fn is_waiting(&self) -> bool {
-        self.board.word().waits()
-    }
-
     /// Reports whether a caller should ask what is below for its readiness: not while the circuit is open. Whether a probe is
     /// due is left to its call, so that the clock is read once for both.
     pub(super) fn wants_readiness(&self) -> bool {
         let word = self.board.word();
         word.passes() || !word.waits() && self.would_admit().is_ok()
-    }
-
-    /// How long an open circuit is still to be left alone; none if it is not open, or a probe may be due.
-    #[inline]
-    pub(super) fn reject_early(&self) -> Option<Nanos> {
-        if !self.is_waiting() {
-            return None;
-        }
-        self.board.coarse_wait().or_else(|| self.reject_exactly())
     }
 
     /// Answers as [`Shared::admit`] would, without admitting a call. Transitions that are due are made.

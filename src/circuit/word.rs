@@ -16,7 +16,7 @@ use crate::{
 /// | 0–1 | [`Lane`] |
 /// | 2–63 | number of the phase |
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Word(u64);
+pub(crate) struct Word(u64);
 
 /// What a call must do to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,12 +58,13 @@ impl Word {
 
     /// Whether a call passes without asking anybody: the two lanes whose lower bit is set.
     #[inline]
-    pub(super) fn passes(self) -> bool {
+    pub(crate) fn passes(self) -> bool {
         self.0 & 1 == 1
     }
 
+    /// Whether the circuit is open, and a probe may be due or not.
     #[inline]
-    pub(super) fn waits(self) -> bool {
+    pub(crate) fn waits(self) -> bool {
         self.0 & 0b11 == Lane::Wait as u64
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::time::{Instant, Nanos};
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+use crate::time::{Instant, Nanos, nanos};
 
 /// How far behind [`SystemClock`](super::SystemClock) the coarse clock may be: two of the longest ticks there are.
 ///
@@ -13,41 +15,41 @@ pub(crate) const COARSENESS: Duration = Duration::from_millis(40);
 /// The longest tick of a system: 10 ms at 100 Hz, twice that to be safe.
 const TICK: Duration = Duration::from_millis(20);
 
-/// As [`COARSENESS`].
-const SLACK: coarsetime::Duration = coarsetime::Duration::new(0, 40_000_000);
+/// What is due later than this is never due, so that a wait for it fits into a word.
+const NEVER: u64 = u64::MAX - nanos(COARSENESS);
 
 /// The system's coarse clock, with the origin of a [`SystemClock`](super::SystemClock).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CoarseClock {
-    origin: coarsetime::Instant,
+    /// What it read at the origin.
+    origin: u64,
 }
 
 impl CoarseClock {
     /// Its origin is now. None on systems that have no such clock.
     #[expect(clippy::unnecessary_wraps, reason = "the other systems' is none")]
     pub(super) fn new() -> Option<Self> {
-        Some(Self { origin: coarsetime::Instant::now_without_cache_update() })
+        Some(Self { origin: Self::reading() })
     }
 
-    /// Turns an instant into what a [reading](CoarseClock::reading) can be compared with, without arithmetic.
+    /// Turns an instant into what a [reading](CoarseClock::reading) can be compared with.
     pub(crate) fn due(&self, at: Instant) -> u64 {
-        if at == Instant::FAR {
-            return u64::MAX;
-        }
-        let since = at.after(TICK).since(Instant::ZERO);
-        self.origin.saturating_add(coarsetime::Duration::new(since.as_secs(), since.subsec_nanos())).as_ticks()
+        self.origin.saturating_add(at.after(TICK).as_nanos()).min(NEVER)
     }
 
     /// Returns how long after a reading something is due, at the most.
     #[inline]
     pub(crate) fn wait(due: u64, reading: u64) -> Nanos {
-        Nanos((coarsetime::Duration::from_ticks(due.saturating_sub(reading)) + SLACK).as_nanos())
+        Nanos(due.saturating_sub(reading) + nanos(COARSENESS))
     }
 
-    /// Returns the time as it compares with what is [due](CoarseClock::due).
+    /// Returns the time as it compares with what is [due](CoarseClock::due): nanoseconds.
     #[inline]
+    #[expect(clippy::cast_sign_loss, reason = "a monotonic clock is not below zero")]
     pub(crate) fn reading() -> u64 {
-        coarsetime::Instant::now_without_cache_update().as_ticks()
+        // Not by way of libc, which takes a third longer.
+        let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::MonotonicCoarse);
+        tv_sec as u64 * 1_000_000_000 + tv_nsec as u64
     }
 }
 

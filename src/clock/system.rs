@@ -44,6 +44,12 @@ impl SystemClock {
         Self { tokio: follows_tokio.then(Box::default) }
     }
 
+    /// A clock that follows nobody, as in a release build.
+    #[cfg(test)]
+    pub(crate) fn of_a_release() -> Self {
+        Self { tokio: None }
+    }
+
     /// The coarse clock with the same origin; none where tokio is followed.
     pub(super) fn coarse(&self) -> Option<CoarseClock> {
         if self.tokio.is_some() { None } else { Self::coarse_here() }

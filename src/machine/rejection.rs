@@ -17,8 +17,10 @@ pub struct Rejection {
 }
 
 /// Why a call may not be made.
+// As wide as four bytes, so that an error is moved in a few words: what the compiler keeps in its unused values is read alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[repr(u32)]
 pub enum RejectReason {
     /// An operator forced the circuit open.
     Forced,

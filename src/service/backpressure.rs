@@ -149,7 +149,7 @@ where
     type Future = FutureOf<S, P, Req>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        if self.breaker.policy.circuit().is_open_to_all() {
+        if self.breaker.policy.circuit().word().passes() {
             self.waiting = None;
             self.permit = None;
         } else {

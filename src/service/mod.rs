@@ -103,7 +103,7 @@ use std::{
 
 use tower_service::Service;
 
-use crate::circuit::{Circuit, Permit, Waiter};
+use crate::circuit::{Circuit, Permit, Waiter, Word};
 
 /// The error of a guarded service whose rejections are errors: boxed, as in tower.
 pub type BoxError = tower::BoxError;
@@ -207,7 +207,7 @@ impl<S, P> CircuitBreaker<S, P> {
         P: Policy<Req, S::Response, S::Error>,
     {
         self.readiness = Readiness::None;
-        match self.policy.circuit().reject_early() {
+        match self.policy.circuit().reject_coarsely() {
             Some(rejected) => ResponseFuture::rejected(self.policy.reject(request, rejected)),
             None => self.call_late(request),
         }
@@ -219,6 +219,9 @@ impl<S, P> CircuitBreaker<S, P> {
         S: Service<Req>,
         P: Policy<Req, S::Response, S::Error>,
     {
+        if let Some(rejected) = self.policy.circuit().reject_exactly() {
+            return ResponseFuture::rejected(self.policy.reject(request, rejected));
+        }
         // The circuit may have closed since it spared the inner service the question; then it is asked now.
         if self.policy.circuit().passes() {
             if let Poll::Ready(Err(error)) = self.poll_inner(&mut Context::from_waker(Waker::noop())) {
@@ -268,23 +271,23 @@ impl<S, P> CircuitBreaker<S, P> {
         judge.map_err(error)
     }
 
+    /// Promises that a call can be made, if the circuit is open: a dead dependency may never be ready, and what is below must
+    /// not be reserved in vain.
+    ///
+    /// Like [`CircuitBreaker::poll_ready`] itself it is shaped by what the compiler makes of it, see `benches/instructions`.
+    #[cold]
+    #[inline(never)]
+    fn promises_at_once(&mut self, word: Word) -> bool {
+        let promises = self.waiter.is_none() && word.waits();
+        if promises {
+            self.readiness = Readiness::Outer;
+        }
+        promises
+    }
+
     /// Readiness where it is not as simple as asking the inner service.
     #[inline(never)]
     fn poll_unready<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ErrorOf<S, P, Req>>>
-    where
-        S: Service<Req>,
-        P: Policy<Req, S::Response, S::Error>,
-    {
-        // The gate comes first: a dead dependency may never be ready, and what is below must not be reserved in vain.
-        if self.waiter.is_none() && self.policy.circuit().is_waiting() {
-            self.readiness = Readiness::Outer;
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_asking(cx)
-    }
-
-    #[inline(never)]
-    fn poll_asking<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ErrorOf<S, P, Req>>>
     where
         S: Service<Req>,
         P: Policy<Req, S::Response, S::Error>,
@@ -355,10 +358,12 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        if self.readiness == Readiness::Inner {
+        let word = self.policy.circuit().word();
+        let asks_below = self.waiter.is_none() && word.passes();
+        if self.readiness == Readiness::Inner || !asks_below && self.promises_at_once(word) {
             return Poll::Ready(Ok(()));
         }
-        if self.waiter.is_some() || !self.policy.circuit().is_open_to_all() {
+        if !asks_below {
             return self.poll_unready(cx);
         }
         match self.policy.circuit().guard(|| self.inner.poll_ready(cx)) {

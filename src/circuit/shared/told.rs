@@ -11,10 +11,10 @@ use crate::{
 };
 
 impl Shared {
-    /// Rejects a call of an open circuit; none if a probe is due.
+    /// Rejects a call of an open circuit; none if it is not open, or a probe is due.
     #[inline(never)]
-    pub(super) fn reject_exactly(&self) -> Option<Nanos> {
-        let wait = self.wait()?;
+    pub(in crate::circuit) fn reject_exactly(&self) -> Option<Nanos> {
+        let wait = if self.board.word().waits() { self.wait()? } else { return None };
         if observe::is_heard() {
             isolated(|| self.tell_rejected(&open_for(wait), 1));
         }
