@@ -118,18 +118,34 @@ impl Permit {
     /// A look at the thread when the permit is dropped is not enough: whoever catches the panic drops the call later.
     #[inline]
     pub(crate) fn guard<T>(&mut self, step: impl FnOnce() -> T) -> T {
-        struct Guard<'a>(&'a mut Permit);
-        impl Drop for Guard<'_> {
-            fn drop(&mut self) {
-                if let Some(stripe) = self.0.stripe.take() {
-                    settle(&stripe, &self.0.stamp, Ended::With(Outcome::failure()));
-                }
-            }
-        }
-        let guard = Guard(self);
+        let guard = self.begin_step();
         let result = step();
-        mem::forget(guard);
+        guard.end();
         result
+    }
+
+    /// Begins such a step. For what a closure would copy once more.
+    #[inline]
+    pub(crate) fn begin_step(&mut self) -> Step<'_> {
+        Step(self)
+    }
+}
+
+/// A step of a call. Dropped by a panic it ends the call as a failure.
+pub(crate) struct Step<'a>(&'a mut Permit);
+
+impl Step<'_> {
+    #[inline]
+    pub(crate) fn end(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for Step<'_> {
+    fn drop(&mut self) {
+        if let Some(stripe) = self.0.stripe.take() {
+            settle(&stripe, &self.0.stamp, Ended::With(Outcome::failure()));
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
+use tower_service::Service;
 
 use super::Judge;
 use crate::circuit::Permit;
@@ -36,8 +37,16 @@ pin_project! {
 }
 
 impl<F, J, A> ResponseFuture<F, J, A> {
+    /// Makes the call. A panic of it is a failure.
     #[inline]
-    pub(super) fn called(call: F, permit: Permit, judge: J) -> Self {
+    pub(super) fn call<S, Req>(inner: &mut S, request: Req, mut permit: Permit, judge: J) -> Self
+    where
+        S: Service<Req, Future = F>,
+    {
+        // A closure would copy the request once more.
+        let step = permit.begin_step();
+        let call = inner.call(request);
+        step.end();
         Self { state: State::Called { call, permit, judge } }
     }
 

@@ -176,10 +176,7 @@ where
             None => calls.circuit().admit_guarded(),
         });
         match admitted {
-            Ok(mut permit) => {
-                let call = permit.guard(|| self.inner.call(request));
-                ResponseFuture::called(call, permit, calls.judge())
-            }
+            Ok(permit) => ResponseFuture::call(&mut self.inner, request, permit, calls.judge()),
             Err(rejected) => ResponseFuture::rejected(calls.reject(request, rejected)),
         }
     }

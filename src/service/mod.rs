@@ -189,14 +189,13 @@ impl<S, P> CircuitBreaker<S, P> {
     }
 
     #[inline]
-    fn start<Req>(&mut self, mut permit: Permit, request: Req) -> FutureOf<S, P, Req>
+    fn start<Req>(&mut self, permit: Permit, request: Req) -> FutureOf<S, P, Req>
     where
         S: Service<Req>,
         P: Policy<Req, S::Response, S::Error>,
     {
         self.readiness = Readiness::None;
-        let call = permit.guard(|| self.inner.call(request));
-        ResponseFuture::called(call, permit, self.policy.judge())
+        ResponseFuture::call(&mut self.inner, request, permit, self.policy.judge())
     }
 
     /// Makes or rejects a call for which the inner service has not been asked.
