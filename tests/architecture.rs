@@ -191,6 +191,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "fallback/with.rs",
             "once_ready.rs",
             "service/backpressure.rs",
+            "service/future.rs",
             "service/keyed.rs",
             "service/mod.rs",
             "stack/answer.rs",
