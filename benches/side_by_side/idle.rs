@@ -26,7 +26,8 @@ use crate::{
 };
 
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-const IDLE: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), MONTH];
+/// Ten seconds are longer than any bucket of these rules, so that after them, as after a month, each call begins one.
+const IDLE: [Duration; 4] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(10), MONTH];
 const RULES: [(&str, Rule); 5] = [
     ("default", Rule::Default),
     ("evidence alone", Rule::Evidence),
@@ -36,7 +37,7 @@ const RULES: [(&str, Rule); 5] = [
 ];
 
 /// Nanoseconds per call of one rule: after each idle time, for a success and for a failure.
-pub(crate) type Cells = [[Option<Measured>; 2]; 3];
+pub(crate) type Cells = [[Option<Measured>; 2]; 4];
 
 /// A clock that is moved by hand. That of `test-util` would do, but then `cargo bench` would need that feature.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +64,7 @@ impl Hand {
 const RETURNS: u64 = 500;
 
 pub(crate) fn measure(sampler: &mut Sampler, effort: Effort) -> Vec<(&'static str, Cells)> {
-    let mut samples: [[[Vec<f64>; 2]; 3]; 5] = Default::default();
+    let mut samples: [[[Vec<f64>; 2]; 4]; 5] = Default::default();
     for _ in 0..effort.rounds {
         for ((_, rule), row) in RULES.iter().zip(&mut samples) {
             for (idle, cells) in IDLE.into_iter().zip(row) {
@@ -108,6 +109,8 @@ fn print(rows: &[(&'static str, Cells)]) {
             "no idle time, success",
             "with a failure",
             "a second, success",
+            "with a failure",
+            "ten seconds, success",
             "with a failure",
             "a month, success",
             "with a failure",

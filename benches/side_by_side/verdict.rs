@@ -87,8 +87,9 @@ pub(crate) fn windows(bars: &mut Bars, counts: &windows::Cells, times: &windows:
 
 /// Time in which nobody calls.
 pub(crate) fn idle(bars: &mut Bars, rows: &[(&'static str, idle::Cells)]) {
-    for (rule, [_, second, month]) in rows {
+    for (rule, [_, second, ten, month]) in rows {
         grows(bars, &format!("{rule}, ns per call after an idle month: after a second (+10 %)"), second, month);
+        grows(bars, &format!("{rule}, ns per call after an idle month: after ten seconds (+10 %)"), ten, month);
     }
 }
 
