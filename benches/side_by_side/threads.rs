@@ -71,8 +71,9 @@ pub(crate) fn measure(rows: &[Contender], effort: Effort) -> Threads {
     for _ in 0..effort.rounds {
         for (row, samples) in rows.iter().zip(&mut samples) {
             for (scene, samples) in SCENES.into_iter().zip(samples) {
-                // Spun by hand it would wait for a timer that nobody drives.
-                if scene == Scene::Open && row.who == Who::ResilienceSpun {
+                // Spun by hand it would wait for a timer that nobody drives; and circuits apart are measured closed.
+                let closed = matches!(row.who, Who::ResilienceSpun | Who::DefaultApart | Who::RunApart);
+                if scene == Scene::Open && closed {
                     continue;
                 }
                 if let Some(runner) = row.ready(scene) {

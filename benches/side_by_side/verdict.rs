@@ -33,7 +33,9 @@ fn name(who: Who) -> &'static str {
         | Who::ResilienceTime
         | Who::ResilienceRun
         | Who::ResilienceSpun
-        | Who::Default503 => unreachable!("no bar names it"),
+        | Who::Default503
+        | Who::DefaultApart
+        | Who::RunApart => unreachable!("no bar names it"),
     }
 }
 
@@ -67,6 +69,11 @@ pub(crate) fn threads(bars: &mut Bars, threads: &Threads) {
             let bar = format!("Mcalls/s of two threads, {}: {factor} times {}", name(who), name(peer));
             bars.at_least(&bar, cell.throughput(), bound);
         }
+    }
+    for (who, apart) in [(Who::Default, Who::DefaultApart), (Who::Run, Who::RunApart)] {
+        let bar = format!("scaling from one to two threads, {}: nine tenths of that with a circuit each", name(who));
+        let bound = threads.success(apart).scaling().map(|scaling| scaling * 0.9);
+        bars.at_least(&bar, threads.success(who).scaling(), bound);
     }
     // Two threads on the machine's two cores may each be slower than one alone; the bare service shows by how much.
     let slower = bare.map(|scaling| 2.0 / scaling);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    apart::Apart,
     ours,
     payload::{Http, Number, Payload},
     peers,
@@ -70,9 +71,12 @@ pub(crate) enum Who {
     DefaultTyped,
     DefaultReply,
     Default503,
+    /// Each thread has a circuit of its own.
+    DefaultApart,
     Evidence,
     Count,
     Run,
+    RunApart,
 }
 
 /// The rows that are ours with a rule each, rejecting by a boxed error.
@@ -195,5 +199,15 @@ pub(crate) fn threads() -> Vec<Contender> {
         peers::tower_resilience::<Number>(Rule::Count(100), Around::Nothing)
     });
     rows.insert(at, spun);
+    rows.push(Contender::new(Who::DefaultApart, "ours (default), a circuit each", || {
+        Apart::boxed(|| own(Rule::Default))
+    }));
+    rows.push(Contender::new(Who::RunApart, "ours (5 in a row), a circuit each", || {
+        Apart::boxed(|| own(Rule::Run(5)))
+    }));
     rows
+}
+
+fn own(rule: Rule) -> Box<dyn Runner> {
+    ours::guarded::<Number>(ours::circuit(rule), Refusal::Boxed)
 }

@@ -1,5 +1,6 @@
 //! What the benches share: who is compared, how they are called, and how tables are printed.
 
+mod apart;
 pub(crate) mod bars;
 pub(crate) mod contenders;
 pub(crate) mod machine;

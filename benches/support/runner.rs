@@ -73,6 +73,8 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().build().expect("a runtime of one thread needs nothing")
 }
 
+/// On lines of its own: services write to themselves at each call, and two threads must not take turns for that.
+#[repr(align(128))]
 pub(crate) struct Driven<P, S> {
     service: S,
     layer: Option<usize>,
