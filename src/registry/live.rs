@@ -58,6 +58,11 @@ impl<K: Hash + Eq> Live<K> {
         pin.flush();
     }
 
+    /// The number under which this pin removes, one of as few as have pins at once. What is removed under one waits for more.
+    pub(super) fn number(pin: &Pin<'_>) -> usize {
+        pin.thread_id()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

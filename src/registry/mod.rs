@@ -54,7 +54,8 @@
 //! When there is no room and nothing may be forgotten, calls with new keys go to one [circuit](Registry::overflow) that
 //! counts them and rejects none: strangers share it, and one of them must not shut the door on the others. Those whose
 //! circuits are there notice nothing. Capacity times the size of a circuit, about a kilobyte, is all the memory there is,
-//! but for some circuits that are forgotten and that another thread may still be looking at, at most an eighth and 256 more.
+//! but for some circuits that are forgotten and that another thread may still be looking at: at most an eighth more, and 64 for
+//! each thread that has made circuits at the same time as others.
 
 mod books;
 mod builder;
@@ -305,9 +306,10 @@ impl<K: Key> Shared<K> {
     fn change<T>(&self, change: impl FnOnce(&mut Books<K>, &Pin<'_>, Instant) -> T) -> T {
         let now = self.recipe.clock.now();
         let result = {
-            let pin = self.live.pin();
-            // Unlocked before the pin is given back, whereupon circuits are dropped.
+            // Given back after the lock, whereupon circuits are dropped; but taken after it too, so that who waits holds none.
+            let pin;
             let mut books = self.books.lock();
+            pin = self.live.pin();
             let result = change(&mut books, &pin, now);
             self.news.take_over(&mut books.news);
             result
@@ -350,7 +352,7 @@ impl<K: Key> Shared<K> {
         books.tidy(&self.live, pin, idle, now);
         // What is forgotten is dropped when no thread looks at it any more, and a thread may be kept from going on.
         let lingering = Arc::strong_count(&self.alive).saturating_sub(self.live.len() + 1);
-        if lingering > self.capacity / 8 + LINGERING {
+        if lingering > self.capacity / 8 + LINGERING * books.pin_numbers(Live::<K>::number(pin)) {
             Live::<K>::drop_removed(pin);
             return false;
         }
@@ -372,8 +374,9 @@ impl<K: Key> Shared<K> {
     }
 }
 
-/// How many circuits may be forgotten and not yet dropped: the map drops 32 at a time for each thread.
-const LINGERING: usize = 256;
+/// How many circuits may be forgotten and not yet dropped, for each number that a pin has had: the map drops 32 at a time, if no
+/// more threads than that look at it.
+const LINGERING: usize = 64;
 
 impl<K> Clone for Registry<K> {
     fn clone(&self) -> Self {

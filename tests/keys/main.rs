@@ -7,6 +7,7 @@ mod forgetting;
 mod net;
 mod registry;
 mod service;
+mod stampede;
 mod threads;
 
 use std::time::Duration;
