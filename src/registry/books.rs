@@ -24,7 +24,6 @@ pub(super) struct Books<K> {
     /// What was removed or replaced, and may still be in somebody's hands.
     pub(super) departed: Vec<Departed<K>>,
     name: Arc<str>,
-    pin_numbers: usize,
 }
 
 /// An entry, and since when nobody has been seen to ask for it.
@@ -49,14 +48,7 @@ impl<K: Hash + Eq> Books<K> {
             news: Vec::new(),
             departed: Vec::new(),
             name,
-            pin_numbers: 0,
         }
-    }
-
-    /// Takes note of the number of a pin, and returns how many numbers there may have been.
-    pub(super) fn pin_numbers(&mut self, number: usize) -> usize {
-        self.pin_numbers = self.pin_numbers.max(number + 1);
-        self.pin_numbers
     }
 
     /// Takes note of what has happened to a circuit.

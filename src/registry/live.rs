@@ -53,14 +53,14 @@ impl<K: Hash + Eq> Live<K> {
         self.0.remove(&Asked::<K>(&entry.key), pin);
     }
 
-    /// Drops what was removed, as soon as it can be.
-    pub(super) fn drop_removed(pin: &Pin<'_>) {
+    /// Drops what was removed under the number of this pin, as soon as it can be. Others may wait under other numbers: each pin has
+    /// the lowest that is free in the process.
+    ///
+    /// The map rebuilds itself step by step and keeps for so long what is removed meanwhile; so that is brought to its end.
+    pub(super) fn drop_removed(&self, pin: &Pin<'_>) {
+        // An iterator needs the whole map.
+        let _ = self.0.iter(pin);
         pin.flush();
-    }
-
-    /// The number under which this pin removes, one of as few as have pins at once. What is removed under one waits for more.
-    pub(super) fn number(pin: &Pin<'_>) -> usize {
-        pin.thread_id()
     }
 
     pub(super) fn len(&self) -> usize {

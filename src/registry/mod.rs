@@ -54,8 +54,7 @@
 //! When there is no room and nothing may be forgotten, calls with new keys go to one [circuit](Registry::overflow) that
 //! counts them and rejects none: strangers share it, and one of them must not shut the door on the others. Those whose
 //! circuits are there notice nothing. Capacity times the size of a circuit, about a kilobyte, is all the memory there is,
-//! but for some circuits that are forgotten and that another thread may still be looking at: at most an eighth more, and 64 for
-//! each thread that has made circuits at the same time as others.
+//! but for some circuits that are forgotten and that another thread may still be looking at: at most an eighth and 256 more.
 
 mod books;
 mod builder;
@@ -352,8 +351,12 @@ impl<K: Key> Shared<K> {
         books.tidy(&self.live, pin, idle, now);
         // What is forgotten is dropped when no thread looks at it any more, and a thread may be kept from going on.
         let lingering = Arc::strong_count(&self.alive).saturating_sub(self.live.len() + 1);
-        if lingering > self.capacity / 8 + LINGERING * books.pin_numbers(Live::<K>::number(pin)) {
-            Live::<K>::drop_removed(pin);
+        let most = self.capacity / 8 + LINGERING;
+        // What waits under other pins' numbers stays at this half, since each from now on leaves nothing behind.
+        if lingering > most / 2 {
+            self.live.drop_removed(pin);
+        }
+        if lingering > most {
             return false;
         }
         self.live.len() < self.capacity || books.make_room(&self.live, pin, idle, now)
@@ -374,9 +377,8 @@ impl<K: Key> Shared<K> {
     }
 }
 
-/// How many circuits may be forgotten and not yet dropped, for each number that a pin has had: the map drops 32 at a time, if no
-/// more threads than that look at it.
-const LINGERING: usize = 64;
+/// How many circuits may be forgotten and not yet dropped: the map drops 32 at a time, for each number that a pin has.
+const LINGERING: usize = 256;
 
 impl<K> Clone for Registry<K> {
     fn clone(&self) -> Self {

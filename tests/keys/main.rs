@@ -4,10 +4,11 @@ mod attack;
 mod duplicates;
 mod events;
 mod forgetting;
+mod lingering;
 mod net;
 mod registry;
 mod service;
-mod stampede;
+
 mod threads;
 
 use std::time::Duration;
