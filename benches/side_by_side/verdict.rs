@@ -54,6 +54,9 @@ pub(crate) fn single(bars: &mut Bars, numbers: &Single) {
         recloser.map(|cost| cost * 2.0 / 3.0),
     );
     bars.at_most("ns over bare, default: recloser", numbers.over_bare(Who::Default), recloser);
+    // Which boxes no error either.
+    let reply = numbers.over_bare(Who::DefaultReply);
+    bars.at_most("ns over bare, default, reply_with: recloser", reply, recloser);
     bars.at_most("ns over bare, 5 in a row: failsafe", numbers.over_bare(Who::Run), numbers.over_bare(Who::Failsafe));
 }
 
