@@ -132,6 +132,7 @@ impl Permit {
 }
 
 /// A step of a call. Dropped by a panic it ends the call as a failure.
+#[must_use = "dropped, it ends the call as a failure"]
 pub(crate) struct Step<'a>(&'a mut Permit);
 
 impl Step<'_> {

@@ -1,4 +1,4 @@
-//! Calls that the service refuses before it asks for leave.
+//! Calls that the service refuses by itself.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use papaya::{Equivalent, Guard, HashSet, LocalGuard, OwnedGuard};
+use papaya::{Equivalent, Guard, HashSet, LocalGuard, OwnedGuard, ResizeMode};
 
 use super::entry::Entry;
 use crate::sync::Arc;
@@ -14,17 +14,20 @@ use crate::sync::Arc;
 /// The circuits that can be found: read without a lock, written under that of the books.
 ///
 /// What is removed is dropped when no thread has a pin any more that could look at it, some 32 at a time. It holds observers,
-/// which are the user's; so a pin is taken before the lock and given back after it.
+/// which are the user's; so a pin is given back after the lock. It is taken once the lock is there, so that who waits has none.
 pub(super) struct Live<K>(HashSet<Kept<K>>);
 
-/// A pin that can write.
+/// A pin that can write. It belongs to no thread, but has the lowest number that is free in the process.
 ///
-/// It belongs to no thread: what each thread has removed would wait for that same thread to remove more.
+/// What is removed waits for more under the number of the pin: under that of a thread it would wait for that thread to remove
+/// more.
 pub(super) type Pin<'a> = OwnedGuard<'a>;
 
 impl<K: Hash + Eq> Live<K> {
     pub(super) fn new() -> Self {
-        Self(HashSet::new())
+        // Not step by step: what is removed meanwhile would wait for the end under the number of a thread. Only one writes, and
+        // readers go on.
+        Self(HashSet::builder().resize_mode(ResizeMode::Blocking).build())
     }
 
     pub(super) fn pin_to_read(&self) -> LocalGuard<'_> {
@@ -53,13 +56,8 @@ impl<K: Hash + Eq> Live<K> {
         self.0.remove(&Asked::<K>(&entry.key), pin);
     }
 
-    /// Drops what was removed under the number of this pin, as soon as it can be. Others may wait under other numbers: each pin has
-    /// the lowest that is free in the process.
-    ///
-    /// The map rebuilds itself step by step and keeps for so long what is removed meanwhile; so that is brought to its end.
-    pub(super) fn drop_removed(&self, pin: &Pin<'_>) {
-        // An iterator needs the whole map.
-        let _ = self.0.iter(pin);
+    /// Drops what waits under the number of this pin, as soon as it can be; what is less than there are pins goes on waiting.
+    pub(super) fn drop_removed(pin: &Pin<'_>) {
         pin.flush();
     }
 

@@ -105,7 +105,7 @@ pub struct Registry<K = String>(Arc<Shared<K>>);
 
 struct Shared<K> {
     live: Live<K>,
-    /// invariant: whoever writes to `live` holds this lock, and has a [`Pin`] that it took before and gives back afterwards.
+    /// invariant: whoever writes to `live` holds this lock, and has a [`Pin`] that it took then and gives back afterwards.
     /// Lock order: the books, then one circuit.
     books: Mutex<Books<K>>,
     recipe: Recipe<K>,
@@ -311,6 +311,11 @@ impl<K: Key> Shared<K> {
             pin = self.live.pin();
             let result = change(&mut books, &pin, now);
             self.news.take_over(&mut books.news);
+            drop(books);
+            // Half-way to the bound each pin leaves next to nothing behind, so that what waits under other numbers stays there.
+            if self.lingering() > self.most_lingering() / 2 {
+                Live::<K>::drop_removed(&pin);
+            }
             result
         };
         self.news.deliver();
@@ -349,17 +354,21 @@ impl<K: Key> Shared<K> {
     fn has_room(&self, books: &mut Books<K>, pin: &Pin<'_>, now: Instant) -> bool {
         let Some(idle) = self.forget_after else { return self.live.len() < self.capacity };
         books.tidy(&self.live, pin, idle, now);
-        // What is forgotten is dropped when no thread looks at it any more, and a thread may be kept from going on.
-        let lingering = Arc::strong_count(&self.alive).saturating_sub(self.live.len() + 1);
-        let most = self.capacity / 8 + LINGERING;
-        // What waits under other pins' numbers stays at this half, since each from now on leaves nothing behind.
-        if lingering > most / 2 {
-            self.live.drop_removed(pin);
-        }
-        if lingering > most {
+        // A thread that looks at what is forgotten may be kept from going on.
+        if self.lingering() > self.most_lingering() {
             return false;
         }
         self.live.len() < self.capacity || books.make_room(&self.live, pin, idle, now)
+    }
+
+    /// How many circuits are forgotten and not yet dropped.
+    fn lingering(&self) -> usize {
+        Arc::strong_count(&self.alive).saturating_sub(self.live.len() + 1)
+    }
+
+    /// How many may be: the map drops 32 at a time, for each number that a pin has.
+    fn most_lingering(&self) -> usize {
+        self.capacity / 8 + 256
     }
 
     fn expel<Q>(&self, key: &Q, books: &mut Books<K>, pin: &Pin<'_>, now: Instant) -> Option<Circuit>
@@ -376,9 +385,6 @@ impl<K: Key> Shared<K> {
         Some(entry.circuit.clone())
     }
 }
-
-/// How many circuits may be forgotten and not yet dropped: the map drops 32 at a time, for each number that a pin has.
-const LINGERING: usize = 256;
 
 impl<K> Clone for Registry<K> {
     fn clone(&self) -> Self {

@@ -71,6 +71,7 @@ mod reject;
 mod reply_503;
 #[cfg(feature = "grpc")]
 mod reply_grpc;
+mod unready;
 
 #[cfg(all(feature = "http", feature = "keyed"))]
 pub use self::key_http::{ByHeader, ByHost, by_header, by_host};
@@ -98,7 +99,7 @@ pub use self::{
 
 use std::{
     fmt,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use tower_service::Service;
@@ -198,41 +199,6 @@ impl<S, P> CircuitBreaker<S, P> {
         ResponseFuture::call(&mut self.inner, request, permit, self.policy.judge())
     }
 
-    /// Makes or rejects a call for which the inner service has not been asked.
-    #[inline(never)]
-    fn call_unready<Req>(&mut self, request: Req) -> FutureOf<S, P, Req>
-    where
-        S: Service<Req>,
-        P: Policy<Req, S::Response, S::Error>,
-    {
-        self.readiness = Readiness::None;
-        match self.policy.circuit().reject_coarsely() {
-            Some(rejected) => ResponseFuture::rejected(self.policy.reject(request, rejected)),
-            None => self.call_late(request),
-        }
-    }
-
-    #[inline(never)]
-    fn call_late<Req>(&mut self, request: Req) -> FutureOf<S, P, Req>
-    where
-        S: Service<Req>,
-        P: Policy<Req, S::Response, S::Error>,
-    {
-        if let Some(rejected) = self.policy.circuit().reject_exactly() {
-            return ResponseFuture::rejected(self.policy.reject(request, rejected));
-        }
-        // The circuit may have closed since it spared the inner service the question; then it is asked now.
-        if self.policy.circuit().passes() {
-            if let Poll::Ready(Err(error)) = self.poll_inner(&mut Context::from_waker(Waker::noop())) {
-                return ResponseFuture::rejected(Err(error));
-            }
-            if self.readiness != Readiness::Inner {
-                return self.not_ready(request);
-            }
-        }
-        self.call_ready(request)
-    }
-
     /// Asks the inner service for readiness; its error is a failure, and so is its panic.
     fn poll_inner<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ErrorOf<S, P, Req>>>
     where
@@ -326,15 +292,6 @@ impl<S, P> CircuitBreaker<S, P> {
         self.waiter = None;
         self.readiness = Readiness::Outer;
         Poll::Ready(Ok(()))
-    }
-
-    fn not_ready<Req>(&self, request: Req) -> FutureOf<S, P, Req>
-    where
-        S: Service<Req>,
-        P: Policy<Req, S::Response, S::Error>,
-    {
-        let rejected = self.policy.circuit().reject_not_ready();
-        ResponseFuture::rejected(self.policy.reject(request, rejected))
     }
 }
 

@@ -19,18 +19,20 @@ use super::{THREE, registry, strangers};
 #[test]
 fn what_waits_to_be_dropped_is_no_lack_of_room_however_many_threads_come_to_stay() {
     const CAPACITY: usize = 100;
+    const THREADS: usize = 64;
     let (tenants, _clock) = registry(THREE, |builder| builder.capacity(CAPACITY));
-    let end = Barrier::new(41);
+    let end = Barrier::new(THREADS + 1);
     thread::scope(|scope| {
-        for number in 0..40 {
-            let (came, has_come) = channel();
+        for number in 0..THREADS {
+            let (done, is_done) = channel();
             let (tenants, end) = (&tenants, &end);
             scope.spawn(move || {
-                came.send(tenants.find("nobody").is_none()).expect("it is waited for");
+                strangers(tenants, &format!("{number} of its own"), CAPACITY + number);
+                done.send(()).expect("it is waited for");
                 end.wait();
             });
-            assert!(has_come.recv().expect("it is sent"));
-            strangers(tenants, &number.to_string(), 3 * CAPACITY);
+            is_done.recv().expect("it is sent");
+            strangers(tenants, &number.to_string(), 2 * CAPACITY);
         }
         end.wait();
     });
