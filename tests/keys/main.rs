@@ -8,7 +8,6 @@ mod lingering;
 mod net;
 mod registry;
 mod service;
-
 mod threads;
 
 use std::time::Duration;
