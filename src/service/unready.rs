@@ -54,6 +54,7 @@ impl<S, P> CircuitBreaker<S, P> {
         match permit.guard(|| self.inner.poll_ready(&mut Context::from_waker(Waker::noop()))) {
             Poll::Ready(Ok(())) => self.start(permit, request),
             Poll::Ready(Err(error)) => ResponseFuture::rejected(Err(self.failed_unready(Some(permit), error))),
+            // In the ledger it is cancelled, since it had leave, and rejected.
             Poll::Pending => self.not_ready(request),
         }
     }

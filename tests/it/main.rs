@@ -8,6 +8,7 @@ mod support;
 mod calls;
 mod readiness;
 mod readiness_mock;
+mod readiness_race;
 mod types;
 
 #[cfg(feature = "http")]

@@ -1,21 +1,13 @@
 //! The readiness contract: what `poll_ready` promises, and that the promise is kept by `call`.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-    task::Poll,
-};
+use std::{sync::Arc, task::Poll};
 
 use futures_util::FutureExt;
 use tower::Service;
-use tower_breaker::{
-    BoxError, Circuit, Config, Instant, Mode, Outcome, Rejected, State,
-    clock::{Clock, Sleep},
-    machine::RejectReason,
-};
+use tower_breaker::{BoxError, Config, Mode, Rejected, State, machine::RejectReason};
 
 use crate::support::{
-    THREE, acquire, circuit,
+    THREE, circuit,
     fake::{Answer, Caller, Readiness, guarded},
     trip,
 };
@@ -82,73 +74,6 @@ fn a_clone_starts_unready() {
     let mut clone = service.clone();
     assert!(caller.poll_ready(&mut clone).is_pending(), "a clone carries the readiness of its original");
     assert!(is_ready(&caller.poll_ready(&mut service)), "the original has lost its readiness to the clone");
-}
-
-/// A clock that stands still, and runs something at one of the times that it is asked.
-#[derive(Clone, Default)]
-struct Turning(Arc<Mutex<(u64, Plan)>>);
-
-/// What to run, at which question from now on.
-type Plan = Option<(u32, Box<dyn FnOnce() + Send>)>;
-
-impl Turning {
-    fn set(&self, seconds: u64) {
-        self.0.lock().expect("no panic under the lock").0 = seconds * 1_000_000_000;
-    }
-
-    fn run_at(&self, question: u32, run: impl FnOnce() + Send + 'static) {
-        self.0.lock().expect("no panic under the lock").1 = Some((question, Box::new(run)));
-    }
-}
-
-impl Clock for Turning {
-    fn now(&self) -> Instant {
-        let (now, due) = {
-            let (now, plan) = &mut *self.0.lock().expect("no panic under the lock");
-            if let Some((left, _)) = plan {
-                *left -= 1;
-            }
-            (*now, plan.take_if(|(left, _)| *left == 0))
-        };
-        if let Some((_, run)) = due {
-            run();
-        }
-        Instant::from_nanos(now)
-    }
-
-    fn sleep_until(&self, _: Instant) -> Sleep {
-        Box::pin(std::future::pending())
-    }
-}
-
-impl fmt::Debug for Turning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Turning")
-    }
-}
-
-/// Between the look at the circuit and the leave for the call, a probe of somebody else may close it.
-#[test]
-fn a_service_that_was_not_asked_is_not_called_though_the_circuit_closes_in_the_very_call() {
-    for (readiness, called) in [(Readiness::Busy, 0), (Readiness::Ready, 1)] {
-        let clock = Turning::default();
-        let builder = Circuit::builder("test").config(THREE).clock(clock.clone());
-        let circuit = builder.build().expect("within bounds");
-        trip(&circuit);
-        clock.set(1);
-        let probe = acquire(&circuit);
-        let (mut service, hand) = guarded(&circuit);
-        hand.set(readiness);
-        assert!(is_ready(&Caller::new().poll_ready(&mut service)), "half-open, and no probe is wanted");
-        // The first question is whether a call would pass.
-        clock.run_at(2, move || probe.record(Outcome::Success));
-        let answer = service.call(()).now_or_never().expect("an answer");
-        assert_eq!(circuit.state(), State::Closed, "{readiness:?}: the probe was good");
-        assert_eq!((hand.calls(), answer.is_ok()), (called, called == 1), "{readiness:?}");
-        if let Err(error) = answer {
-            assert_eq!(rejected(&error), RejectReason::NotReady);
-        }
-    }
 }
 
 /// Peers: d11.
