@@ -103,6 +103,22 @@ fn a_bad_setting_is_refused_with_its_field_its_value_and_its_bound() {
 }
 
 #[test]
+fn the_bounds_themselves_are_within() {
+    let ms = Duration::from_millis(1);
+    let rate = |rate: FailureRate| Config::new().failure_rate(rate);
+    for (what, config) in [
+        ("the finest share", rate(FailureRate::new(1e-6))),
+        ("the largest share", rate(FailureRate::new(1.0))),
+        ("buckets of a millisecond", rate(FailureRate::new(0.5).window(Window::Time { length: 10 * ms, buckets: 10 }))),
+        ("as many calls as the window has", rate(FailureRate::new(0.5).minimum_calls(30).window(Window::count(30)))),
+    ] {
+        assert_eq!(config.check(), Ok(()), "{what}");
+    }
+    let error = rate(FailureRate::new(0.0)).check().expect_err("no share");
+    assert_eq!(error.faults()[0].bound(), "above 0 and at most 1");
+}
+
+#[test]
 fn all_faults_are_listed_at_once() {
     let config = Config::new()
         .failure_rate(FailureRate::new(0.0).minimum_calls(0))

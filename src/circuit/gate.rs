@@ -245,4 +245,17 @@ mod tests {
         assert!(gate.count(Epoch(7)));
         assert_eq!(gate.close(known).successes, 1);
     }
+
+    #[test]
+    fn a_fold_leaves_as_much_in_the_gate_as_is_known() {
+        let gate = Gate::closed();
+        let before = FULL / 2 + 4;
+        gate.open(OPEN, before, false);
+        let mut known = before;
+        assert!(gate.count(Epoch(7)));
+        assert_eq!((gate.fold(&mut known), known), (1, 5));
+        assert_eq!(gate.fold(&mut known), 0);
+        assert!(gate.count(Epoch(7)));
+        assert_eq!(gate.close(known).successes, 1);
+    }
 }

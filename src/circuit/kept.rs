@@ -55,3 +55,32 @@ impl Gone {
         self.0.upgrade().map(Circuit)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Outcome;
+
+    #[test]
+    fn a_circuit_is_held_by_its_handles_and_by_the_calls_that_are_under_way() {
+        let circuit = Circuit::builder("test").build().expect("the defaults");
+        assert!(!circuit.is_held());
+        let permit = circuit.try_acquire().expect("it is closed");
+        assert!(circuit.is_held());
+        permit.record(Outcome::Success);
+        assert!(!circuit.is_held());
+        let clone = circuit.clone();
+        assert!(circuit.is_held());
+        drop(clone);
+        assert!(!circuit.is_held());
+    }
+
+    #[test]
+    fn a_circuit_that_was_let_go_is_there_as_long_as_somebody_has_it() {
+        let circuit = Circuit::builder("test").build().expect("the defaults");
+        let gone = circuit.let_go();
+        assert!(gone.is_there() && gone.get().is_some_and(|same| same.is_same(&circuit)));
+        drop(circuit);
+        assert!(!gone.is_there() && gone.get().is_none());
+    }
+}

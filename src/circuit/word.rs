@@ -95,14 +95,13 @@ impl AtomicWord {
         word
     }
 
-    /// Writes nothing if all is as it was: healthy calls read this line.
+    /// Writes nothing if the word is as it was: healthy calls read this line.
     pub(super) fn publish(&self, core: &Core) -> Word {
-        let (word, next) = (Word::of(core), core.next_probe().unwrap_or(Instant::ZERO).as_nanos());
-        // Relaxed: only who holds the lock writes, so these are the last.
-        let is_there = self.word.load(Ordering::Relaxed) == word.0 && self.next_probe.load(Ordering::Relaxed) == next;
-        if !is_there {
-            // Relaxed: made visible by the store below.
-            self.next_probe.store(next, Ordering::Relaxed);
+        let word = Word::of(core);
+        // Relaxed: only who holds the lock writes, so it is the last.
+        if self.word.load(Ordering::Relaxed) != word.0 {
+            // Relaxed: made visible by the store below. A phase has one such time, so it is there if the word is.
+            self.next_probe.store(core.next_probe().unwrap_or(Instant::ZERO).as_nanos(), Ordering::Relaxed);
             // Release: whoever reads the lane reads the time that goes with it, or a later one.
             self.word.store(word.0, Ordering::Release);
         }
@@ -118,5 +117,23 @@ impl AtomicWord {
     pub(super) fn next_probe(&self) -> Instant {
         // Relaxed: the caller has loaded the word.
         Instant::from_nanos(self.next_probe.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lower_bits_of_the_word_are_the_lane() {
+        for epoch in [0, 1, 7, u64::MAX >> EPOCH_SHIFT] {
+            for lane in [Lane::Ask, Lane::Count, Lane::Wait, Lane::Pass] {
+                let word = Word(epoch << EPOCH_SHIFT | lane as u64);
+                assert_eq!((word.lane(), word.epoch()), (lane, Epoch::new(epoch)));
+                assert_eq!(word.passes(), matches!(lane, Lane::Count | Lane::Pass), "{word:?}");
+                assert_eq!(word.waits(), lane == Lane::Wait, "{word:?}");
+                assert!(format!("{word:?}").contains(&format!("{lane:?}")));
+            }
+        }
     }
 }

@@ -173,7 +173,10 @@ impl fmt::Debug for StatusSet {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
+    use crate::time::Nanos;
 
     #[test]
     fn every_status_means_what_the_table_says() {
@@ -188,5 +191,35 @@ mod tests {
             };
             assert_eq!(outcome, expected, "{code}");
         }
+    }
+
+    #[test]
+    fn statuses_can_be_moved_and_the_others_stay() {
+        let classifier = HttpClassifier::new()
+            .failure(StatusCode::NOT_FOUND)
+            .failure(StatusCode::SERVICE_UNAVAILABLE)
+            .success(StatusCode::INTERNAL_SERVER_ERROR)
+            .ignore(StatusCode::BAD_GATEWAY);
+        for code in 100..1_000 {
+            let status = StatusCode::from_u16(code).expect("a status");
+            let classify = |classifier: &HttpClassifier| classifier.classify_head(status, &HeaderMap::new());
+            let expected = match code {
+                404 => Outcome::failure(),
+                500 => Outcome::Success,
+                502 => Outcome::Ignored,
+                _ => classify(&HttpClassifier::new()),
+            };
+            assert_eq!(classify(&classifier), expected, "{code}");
+        }
+        assert!(format!("{classifier:?}").contains("failures: {404, 408,"), "{classifier:?}");
+    }
+
+    #[test]
+    fn the_answer_of_a_circuit_further_in_says_nothing() {
+        let mut reply = Response::builder().status(503).body(()).expect("a response");
+        let classify = |reply: &Response<()>| HttpClassifier::new().classify(Ok::<_, &Infallible>(reply));
+        assert_eq!(classify(&reply), Outcome::failure());
+        reply.extensions_mut().insert(Rejected::open("inner".into(), Nanos(1)));
+        assert_eq!(classify(&reply), Outcome::Ignored);
     }
 }

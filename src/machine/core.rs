@@ -331,8 +331,8 @@ impl Core {
                 let verdict = half_open.due(&self.settings.config.half_open, now);
                 // It ended when it was over, not when somebody looks: the wait has been running since.
                 let too_long = matches!(verdict, Verdict::Fail(Reason::HalfOpenTooLong { .. }));
-                let over = half_open.over_since(&self.settings.config.half_open).filter(|over| too_long && *over < now);
-                self.follow(verdict, None, over.unwrap_or(now));
+                let over = half_open.over_since(&self.settings.config.half_open).filter(|_| too_long);
+                self.follow(verdict, None, over.map_or(now, |over| over.min(now)));
             }
             Phase::Recovering(recovering) => {
                 let step = recovering.due(now);

@@ -121,6 +121,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_reason_is_shown_by_its_name_in_columns_too() {
+        for reason in RejectReason::ALL {
+            assert_eq!(reason.to_string(), reason.as_str());
+            assert_eq!(format!("{reason:>12}").trim_start(), reason.as_str());
+            assert_eq!(format!("{reason:>12}").len(), 12);
+        }
+    }
+
+    #[test]
     fn each_reason_has_a_line_of_its_own_and_they_add_up() {
         let mut counted = Rejections::default();
         for (reason, times) in RejectReason::ALL.iter().copied().zip(1..) {

@@ -353,6 +353,20 @@ mod tests {
     }
 
     #[test]
+    fn the_narrowest_bucket_is_that_of_a_rule_and_none_of_a_count() {
+        let rules = |config: Config| Rules::new(&config, false);
+        let rate = |window| FailureRate::new(0.5).window(window);
+        let counted = Config::without_rules().failure_rate(rate(Window::count(100)));
+        assert_eq!(rules(counted).narrowest_bucket(), None);
+        let [ten, two] = [10, 2].map(Duration::from_secs);
+        let timed = counted.burst(rate(Window::Time { length: ten, buckets: 5 }));
+        assert_eq!(rules(timed).narrowest_bucket(), Some(two));
+        let both = Config::without_rules().failure_rate(rate(Window::time(ten))).burst(rate(Window::time(two)));
+        assert_eq!(rules(both).narrowest_bucket(), Some(two / 10));
+        assert_eq!(rules(Config::without_rules().evidence(Evidence::new())).narrowest_bucket(), None, "it estimates");
+    }
+
+    #[test]
     fn rules_that_look_at_the_same_calls_share_a_window() {
         let slow = SlowCalls::new(Duration::from_secs(1));
         assert_eq!(Rules::new(&Config::new().slow_calls(slow), true).windows[..], [Window::DEFAULT]);

@@ -228,6 +228,7 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn what_was_restored_is_said_of_each_half() {
@@ -243,6 +244,23 @@ mod tests {
         assert_eq!(said(Err(Newer), Ok(())), "not open again: the circuit knows better by now; in its mode again");
         let both = "not open again: the circuit knows better by now; not in its mode again: its time is over";
         assert_eq!(said(Err(Newer), Err(Over)), both);
+    }
+
+    #[test]
+    fn what_was_usual_before_the_outage_is_known_after_a_restart() {
+        let of = |usual_latency| {
+            let outage = OutageMemory { traffic: 25.0, usual_latency, ..OutageMemory::default() };
+            let memory = Memory { state: State::Open, outage: Some(outage), ..Memory::nothing() };
+            let mut machine = Machine::new("it", Config::new(), 0, Instant::ZERO).expect("the defaults");
+            assert_eq!(machine.restore(&memory, Duration::ZERO, Instant::ZERO).state, Ok(()));
+            let saved = machine.save(Instant::ZERO).outage.expect("it is open");
+            (saved.traffic, saved.usual_latency)
+        };
+        let fast = Some(Duration::from_millis(50));
+        assert_eq!(of(fast), (25.0, fast));
+        assert_eq!(of(Some(Duration::MAX)), (25.0, Some(YEAR)), "no longer than a call may take");
+        assert_eq!(of(Some(Duration::ZERO)), (25.0, None), "zero is no latency");
+        assert_eq!(of(None), (25.0, None));
     }
 
     #[test]

@@ -237,3 +237,17 @@ impl Finished {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_ignored_is_a_sign_of_life_only_if_the_dependency_has_answered() {
+        let ignored = |answered| Finished { outcome: Some(Outcome::Ignored), answered, slow: false, took: None };
+        assert!(
+            matches!(ignored(true).end(), End::Ignored { .. }) && matches!(ignored(true).answer(), Answer::Ignored)
+        );
+        assert!(matches!(ignored(false).end(), End::Nothing) && matches!(ignored(false).answer(), Answer::Cancelled));
+    }
+}

@@ -322,3 +322,17 @@ pub(crate) fn averaged(average: u64, sample: Duration) -> u64 {
     let sample = nanos(sample).max(1);
     if average == 0 { sample } else { (average - average / 16).saturating_add(sample / 16).max(1) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_sample_that_was_asked_for_is_due_once() {
+        let mut tally = Tally::new(Settings::new(Config::new(), false), Instant::ZERO);
+        assert!(!tally.take_sample());
+        tally.ask_sample();
+        assert!(tally.take_sample() && !tally.take_sample());
+    }
+}

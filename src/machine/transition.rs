@@ -144,3 +144,75 @@ impl Core {
         }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{Config, RecoveryWindow},
+        machine::Machine,
+        outcome::{Failure, Outcome},
+    };
+
+    fn machine(initial: State) -> Machine {
+        let config = Config::new().recovery(Recovery::Window(RecoveryWindow::new())).initial_state(initial);
+        Machine::new("test", config, 1, Instant::ZERO).expect("within bounds")
+    }
+
+    fn trip(machine: &mut Machine, now: Instant) {
+        let stamp = machine.admit(now).expect("it is closed");
+        machine.settle(stamp, Some(Failure::new().tripping().into()), now);
+        assert_eq!(machine.state(), State::Open);
+    }
+
+    /// Makes good calls until the circuit has closed; returns when it has.
+    fn recover(machine: &mut Machine, mut now: Instant) -> Instant {
+        for _ in 0..10_000 {
+            if machine.state() == State::Closed {
+                return now;
+            }
+            now = now.after(Duration::from_millis(10));
+            if let Ok(stamp) = machine.admit(now) {
+                machine.settle(stamp, Some(Outcome::Success), now);
+            }
+        }
+        panic!("still {:?}", machine.state());
+    }
+
+    fn relapses(machine: &Machine, now: Instant) -> u32 {
+        machine.save(now).outage.expect("it is open").relapses
+    }
+
+    #[test]
+    fn an_outage_soon_after_another_is_a_relapse_unless_an_operator_had_ended_that() {
+        let mut machine = machine(State::Closed);
+        trip(&mut machine, Instant::ZERO);
+        let now = recover(&mut machine, Instant::ZERO);
+        trip(&mut machine, now);
+        assert_eq!(relapses(&machine, now), 1);
+        machine.set_mode(Mode::ForcedClosed, None, now);
+        machine.set_mode(Mode::Auto, None, now);
+        trip(&mut machine, now);
+        assert_eq!(relapses(&machine, now), 0, "nobody knows whether it had recovered");
+    }
+
+    #[test]
+    fn an_outage_soon_after_the_beginning_is_no_relapse() {
+        let mut machine = machine(State::HalfOpen);
+        let now = recover(&mut machine, Instant::ZERO);
+        trip(&mut machine, now);
+        assert_eq!(relapses(&machine, now), 0, "no outage has been seen before");
+    }
+
+    #[test]
+    fn a_rule_that_decides_too_late_opens_nothing() {
+        let mut machine = machine(State::Closed);
+        let before = machine.admit(Instant::ZERO).expect("it is closed").epoch;
+        machine.reset(Instant::ZERO);
+        machine.trip(before, Reason::Demanded, None, Instant::ZERO);
+        assert_eq!(machine.state(), State::Closed);
+        let now = machine.admit(Instant::ZERO).expect("it is closed").epoch;
+        machine.trip(now, Reason::Demanded, None, Instant::ZERO);
+        assert_eq!(machine.state(), State::Open);
+    }
+}

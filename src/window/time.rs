@@ -184,6 +184,22 @@ mod tests {
     }
 
     #[test]
+    fn a_bucket_that_is_full_keeps_the_shares_whichever_count_is_the_largest() {
+        const LARGE: u64 = 1 << 33;
+        for (calls, failures, slow) in
+            [(LARGE, LARGE, 0), (LARGE, 0, LARGE), (LARGE / 8, LARGE, LARGE), (LARGE / 8, LARGE, 0), (LARGE, 0, 0)]
+        {
+            let mut bucket = Bucket::default();
+            bucket.add(Totals { calls, failures, slow });
+            let shifted = [calls >> 2, failures >> 2, slow >> 2];
+            assert_eq!([bucket.calls, bucket.failures, bucket.slow].map(u64::from), shifted);
+            bucket.add(Totals { calls: 8, failures: 4, slow: 0 });
+            let grown = [shifted[0] + 8, shifted[1] + 4, shifted[2]];
+            assert_eq!([bucket.calls, bucket.failures, bucket.slow].map(u64::from), grown);
+        }
+    }
+
+    #[test]
     fn buckets_that_nothing_fell_into_are_empty() {
         let mut window = window();
         for slot in 0..10 {

@@ -15,7 +15,7 @@ use tower_breaker::{
     Circuit, Instant, Mode, Outcome, State,
     circuit::Events,
     clock::{Clock, ManualClock, Sleep},
-    machine::{Event, Reason, WindowSnapshot},
+    machine::{Event, Reason},
 };
 
 use crate::support::{SECOND, THREE, acquire, manual, record, trip};
@@ -274,54 +274,6 @@ fn events_of_many_threads_come_in_the_order_of_the_phases() {
     let epochs = epochs.lock().unwrap();
     assert_eq!(epochs.len(), 2_000, "one event for each transition");
     assert!(epochs.windows(2).all(|pair| pair[1] == pair[0] + 1), "out of order: {epochs:?}");
-}
-
-#[test]
-fn a_rule_of_ones_own_that_panics_leaves_the_circuit_closed_and_the_next_one_asked() {
-    let circuit = Circuit::builder("test")
-        .config(tower_breaker::Config::without_rules())
-        .clock(ManualClock::new())
-        .rule(|_: &WindowSnapshot| -> Option<String> { panic!("as it was told") })
-        .rule(|window: &WindowSnapshot| (window.failures >= 2.0).then(|| "two is enough".into()))
-        .build()
-        .unwrap();
-    record(&circuit, Outcome::failure(), 1);
-    assert_eq!(circuit.state(), State::Closed);
-    record(&circuit, Outcome::failure(), 1);
-    assert_eq!(circuit.snapshot().reason.unwrap().to_string(), "two is enough");
-}
-
-#[test]
-fn a_rule_of_ones_own_is_asked_after_failures_and_never_after_a_success() {
-    let circuit = Circuit::builder("test")
-        .config(tower_breaker::Config::without_rules())
-        .clock(ManualClock::new())
-        .rule(|_: &WindowSnapshot| Some("always".into()))
-        .build()
-        .unwrap();
-    record(&circuit, Outcome::Success, 10);
-    record(&circuit, Outcome::Ignored, 10);
-    assert_eq!(circuit.state(), State::Closed, "a success has opened it");
-    record(&circuit, Outcome::failure(), 1);
-    assert_eq!(circuit.state(), State::Open);
-}
-
-#[test]
-fn a_rule_of_ones_own_may_call_the_circuit() {
-    let place: Arc<OnceLock<Circuit>> = Arc::default();
-    let own = Arc::clone(&place);
-    let circuit = Circuit::builder("test")
-        .config(tower_breaker::Config::without_rules())
-        .clock(ManualClock::new())
-        .rule(move |window: &WindowSnapshot| {
-            let seen = own.get().expect("set before").snapshot().ledger.failed;
-            (window.run >= 3.0).then(|| format!("{seen} failures, said the ledger"))
-        })
-        .build()
-        .unwrap();
-    assert!(place.set(circuit.clone()).is_ok());
-    record(&circuit, Outcome::failure(), 3);
-    assert_eq!(circuit.snapshot().reason.unwrap().to_string(), "3 failures, said the ledger");
 }
 
 #[test]

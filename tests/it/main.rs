@@ -9,6 +9,7 @@ mod calls;
 mod readiness;
 mod readiness_mock;
 mod readiness_race;
+mod shown;
 mod types;
 
 #[cfg(feature = "http")]
@@ -28,6 +29,8 @@ mod modes;
 mod peers;
 #[cfg(feature = "test-util")]
 mod reconfigure;
+#[cfg(feature = "test-util")]
+mod rules;
 #[cfg(feature = "test-util")]
 mod threads;
 #[cfg(feature = "test-util")]

@@ -211,6 +211,14 @@ fn a_closed_circuit_says_what_it_has_seen_and_what_it_needs() {
 }
 
 #[test]
+fn a_closed_circuit_without_a_window_says_how_many_failed_in_a_row() {
+    let (circuit, _clock) = manual(THREE);
+    assert_eq!(circuit.explain(), "closed: no calls seen");
+    record(&circuit, Outcome::failure(), 2);
+    assert_eq!(circuit.explain(), "closed: 2 failures in a row");
+}
+
+#[test]
 fn each_mode_says_that_it_is_on() {
     let expected = [
         "",

@@ -321,3 +321,36 @@ fn a_caller_does_not_wait_for_the_readiness_of_a_probe() {
     assert!(is_ready(&Caller::new().poll_ready(&mut service)));
     assert!(service.call(()).now_or_never().expect("an answer").is_ok(), "the next one is the probe");
 }
+
+/// … nor when others have been answered already.
+#[test]
+#[cfg(feature = "test-util")]
+fn a_caller_does_not_wait_for_the_readiness_of_a_later_probe() {
+    let half_open = tower_breaker::config::HalfOpen::new().success_threshold(2);
+    let (circuit, clock) = crate::support::manual(THREE.half_open(half_open));
+    let (mut service, hand) = guarded(&circuit);
+    trip(&circuit);
+    clock.advance(crate::support::SECOND);
+    assert!(is_ready(&Caller::new().poll_ready(&mut service)));
+    assert!(service.call(()).now_or_never().expect("an answer").is_ok());
+    assert_eq!(circuit.state(), State::HalfOpen, "one of two");
+    hand.set(Readiness::Busy);
+    assert!(is_ready(&Caller::new().poll_ready(&mut service)), "it waits for a service that is never ready");
+    let error = service.call(()).now_or_never().expect("a rejection").unwrap_err();
+    assert_eq!(rejected(&error), RejectReason::NotReady);
+}
+
+/// Here most calls are meant to be made, so they wait their turn as at a closed circuit.
+#[test]
+#[cfg(feature = "test-util")]
+fn a_caller_of_a_circuit_that_recovers_waits_for_the_inner_service() {
+    let recovering = THREE.recovery(tower_breaker::config::Recovery::Window(Default::default()));
+    let (circuit, _clock) = crate::support::manual(recovering.initial_state(State::Recovering));
+    let (mut service, hand) = guarded(&circuit);
+    let caller = Caller::new();
+    hand.set(Readiness::Busy);
+    assert!(caller.poll_ready(&mut service).is_pending(), "it does not wait");
+    hand.set(Readiness::Ready);
+    assert!(caller.woken() > 0 && is_ready(&caller.poll_ready(&mut service)));
+    assert!(service.call(()).now_or_never().expect("an answer").is_ok());
+}

@@ -184,3 +184,21 @@ fn after_a_reset_a_circuit_decides_as_a_new_one_does() {
     };
     assert_eq!(recovers(true), recovers(false), "calls until it was closed, after a reset and new");
 }
+
+/// A probe hung for too long while the circuit was disabled, and before anybody looked the limit was raised.
+#[test]
+fn a_phase_that_was_too_long_by_the_old_settings_ends_by_the_new_ones() {
+    let limit = |limit| THREE.half_open(HalfOpen::new().success_threshold(2).probe_timeout(limit).max_wait(limit));
+    let (circuit, clock) = manual(limit(10 * SECOND).initial_state(State::HalfOpen));
+    let hung = acquire(&circuit);
+    circuit.disable();
+    clock.advance(11 * SECOND);
+    drop(hung);
+    circuit.reconfigure(limit(100 * SECOND)).unwrap();
+    circuit.auto();
+    assert_eq!(circuit.state(), State::HalfOpen, "ten seconds of a hundred");
+    let _hangs = acquire(&circuit);
+    clock.advance(90 * SECOND + SECOND / 2);
+    let wait = circuit.check().expect_err("it has hung for a hundred seconds in all").retry_after();
+    assert_eq!(wait, Some(SECOND / 2), "a second from when it was too long, not from when anybody looks");
+}

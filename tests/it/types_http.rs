@@ -215,3 +215,25 @@ fn a_closure_finds_an_error_whether_it_is_boxed_or_not() {
     let other: BoxError = io::Error::from(io::ErrorKind::TimedOut).into();
     assert!(classifier.classify(Err::<&Response<()>, _>(&other)).is_failure());
 }
+
+#[test]
+fn a_closure_sees_all_of_a_response_but_its_body_or_an_error() {
+    use tower_breaker::classify::{Classifier, http_fn};
+    let mut response = Response::builder().status(503).header("x-cause", "maintenance").body(()).unwrap();
+    response.extensions_mut().insert(7_u8);
+    let of_response = http_fn(|seen| {
+        assert_eq!(
+            (seen.status(), seen.header("x-cause")),
+            (Some(StatusCode::SERVICE_UNAVAILABLE), Some("maintenance"))
+        );
+        assert_eq!(seen.extensions().and_then(|extensions| extensions.get::<u8>()), Some(&7));
+        assert!(!seen.is_error() && seen.default_outcome().is_failure());
+        Outcome::Ignored
+    });
+    assert_eq!(of_response.classify(Ok::<_, &BoxError>(&response)), Outcome::Ignored);
+    let of_error = http_fn(|seen| {
+        assert!(seen.is_error() && seen.status().is_none() && seen.headers().is_none() && seen.extensions().is_none());
+        Outcome::Ignored
+    });
+    assert_eq!(of_error.classify(Err::<&Response<()>, _>(&BoxError::from("down"))), Outcome::Ignored);
+}

@@ -130,6 +130,19 @@ fn a_ramp_is_not_waited_for() {
     assert!(passed.abs_diff(50) <= 1, "{passed} of 1,000 calls at 5 %");
 }
 
+/// Here a call that ends makes room.
+#[test]
+fn a_recovery_window_is_waited_for() {
+    let recovering = THREE.recovery(Recovery::Window(RecoveryWindow::new())).initial_state(State::Recovering);
+    let (circuit, _clock) = manual(recovering);
+    let mut calls: Vec<_> = std::iter::from_fn(|| circuit.try_acquire().ok()).take(1_000).collect();
+    assert!(calls.len() < 1_000, "it is a window");
+    let (caller, mut ready) = (Caller::new(), pin!(circuit.until_ready()));
+    assert!(caller.poll(ready.as_mut()).is_pending());
+    calls.pop().expect("a call under way").record(Outcome::Success);
+    assert!(caller.woken() > 0 && caller.poll(ready).is_ready());
+}
+
 #[test]
 fn it_wakes_when_a_probe_gives_its_slot_back() {
     let (circuit, _clock) = manual(THREE.initial_state(State::HalfOpen));

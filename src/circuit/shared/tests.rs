@@ -1,4 +1,4 @@
-//! What a thread that stands still with the lock does not hold up.
+//! What a thread that stands still with the lock does not hold up, and counts too large to be reached by calls.
 
 use std::{sync::mpsc, thread};
 
@@ -76,4 +76,19 @@ fn a_thread_that_stops_with_the_lock_stops_no_rejection() {
     });
     circuit.disable();
     while_locked(&circuit, || circuit.try_acquire().expect("disabled").record(Outcome::failure()));
+}
+
+/// A gate has room for few, and its upper half is the phase.
+#[test]
+fn a_phase_begins_after_more_successes_than_a_gate_can_count() {
+    let circuit = Circuit::builder("test").clock(Arc::<Time>::default()).build().expect("within bounds");
+    let before = (5 << 32) + 3;
+    circuit.0.shared.inner.lock().machine.successes(before);
+    circuit.force_open();
+    circuit.auto();
+    for _ in 0..3 {
+        circuit.try_acquire().expect("closed").record(Outcome::Success);
+    }
+    let ledger = circuit.snapshot().ledger;
+    assert_eq!((ledger.succeeded, ledger.late), (before + 3, 0));
 }

@@ -1,6 +1,7 @@
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, error::Error, time::Duration};
 
 use super::*;
+use crate::{rejected::Rejected, time::Nanos};
 
 /// The answer of a server, with one header each.
 fn answer(status: u16, headers: &[(&str, &str)]) -> Response<()> {
@@ -109,12 +110,24 @@ fn a_pushback_lengthens_the_wait_of_a_failure() {
     assert_eq!(waits(&ok), (Outcome::Success, Outcome::Success));
 }
 
+#[test]
+fn an_error_that_says_no_more_is_a_failure_and_a_rejection_further_in_says_nothing() {
+    let classify =
+        |error: Box<dyn Error + Send + Sync>| GrpcClassifier::new().classify(Err::<&Response<()>, _>(&error));
+    assert_eq!(classify("a broken pipe".into()), Outcome::failure());
+    let rejected = Rejected::open("inner".into(), Nanos(1));
+    let mut reply = answer(200, &[GRPC_HEAD, ("grpc-status", "14")]);
+    assert_eq!(head(&reply), Outcome::failure());
+    reply.extensions_mut().insert(rejected.clone());
+    assert_eq!(head(&reply), Outcome::Ignored);
+    assert_eq!(classify(rejected.into()), Outcome::Ignored);
+}
+
 #[cfg(feature = "tonic")]
 #[test]
 fn an_error_with_a_status_in_it_is_judged_by_its_code() {
-    let classify = |error: Box<dyn std::error::Error + Send + Sync>| {
-        GrpcClassifier::new().classify(Err::<&Response<()>, _>(&error))
-    };
+    let classify =
+        |error: Box<dyn Error + Send + Sync>| GrpcClassifier::new().classify(Err::<&Response<()>, _>(&error));
     assert_eq!(classify(tonic::Status::unauthenticated("who?").into()), Outcome::Ignored);
     let mut busy = tonic::Status::resource_exhausted("later");
     busy.metadata_mut().insert("grpc-retry-pushback-ms", 250.into());
@@ -138,4 +151,6 @@ fn codes_can_be_moved() {
     assert_eq!(classifier.classify_ending(Ending::Broken), Outcome::Ignored);
     assert_eq!(classifier.success(GrpcCode::Unavailable).classify_ending(Ending::Broken), Outcome::Success);
     assert!(format!("{classifier:?}").contains("Aborted"));
+    let twice = GrpcClassifier::new().failure(GrpcCode::Unavailable).failure(GrpcCode::Unavailable);
+    assert_eq!(twice.classify_code(GrpcCode::Unavailable), Outcome::failure());
 }
