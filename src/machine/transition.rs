@@ -111,7 +111,9 @@ impl Core {
     }
 
     pub(super) fn close(&mut self, reason: Reason, now: Instant) {
-        let by_itself = matches!(reason, Reason::ProbesSucceeded { .. } | Reason::Recovered) && self.times_opened > 0;
+        // A circuit that began half-open or recovering has seen no outage.
+        let had_opened = self.reason.is_some();
+        let by_itself = matches!(reason, Reason::ProbesSucceeded { .. } | Reason::Recovered) && had_opened;
         self.recovered = self.outage.take().filter(|_| by_itself).map(|outage| Box::new((now, *outage)));
         self.streak = 0;
         self.reason = None;
@@ -150,7 +152,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{Config, RecoveryWindow},
-        machine::Machine,
+        machine::{Machine, Memory, OutageMemory},
         outcome::{Failure, Outcome},
     };
 
@@ -202,6 +204,17 @@ mod tests {
         let now = recover(&mut machine, Instant::ZERO);
         trip(&mut machine, now);
         assert_eq!(relapses(&machine, now), 0, "no outage has been seen before");
+    }
+
+    #[test]
+    fn an_outage_soon_after_one_from_before_a_restart_is_a_relapse_too() {
+        let outage = OutageMemory { relapses: 2, ..OutageMemory::default() };
+        let memory = Memory { state: State::Open, outage: Some(outage), ..Memory::nothing() };
+        let mut machine = machine(State::Closed);
+        assert_eq!(machine.restore(&memory, Duration::ZERO, Instant::ZERO).state, Ok(()));
+        let now = recover(&mut machine, Instant::ZERO);
+        trip(&mut machine, now);
+        assert_eq!(relapses(&machine, now), 3);
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl Reference {
     }
 
     fn close(&mut self, reason: &'static str, now: Instant) {
-        let by_itself = matches!(reason, "probes_succeeded" | "recovered") && self.times_opened > 0;
+        let by_itself = matches!(reason, "probes_succeeded" | "recovered") && self.reason.is_some();
         self.recovered = self.outage.filter(|_| by_itself).map(|outage| (now, outage));
         self.streak = 0;
         self.outage = None;
