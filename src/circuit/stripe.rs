@@ -1,7 +1,5 @@
 //! What each thread has of a circuit for itself, so that healthy calls share nothing that anybody writes.
 
-use std::fmt;
-
 use crate::{
     circuit::{Shared, gate::Gate},
     machine::{Ended, Epoch, Kind, Line, Rejection, Stamp},
@@ -130,11 +128,5 @@ impl Stripe {
     pub(super) fn take_lines(&self) -> [(Line, u64); 3] {
         [(Line::Ignored, &self.ignored), (Line::Cancelled, &self.cancelled), (Line::Rejected, &self.rejected)]
             .map(|(line, count)| (line, count.swap(0, Ordering::Relaxed)))
-    }
-}
-
-impl fmt::Debug for Stripe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stripe").field("gate", &self.gate).finish_non_exhaustive()
     }
 }
