@@ -98,8 +98,8 @@ mod tests {
         assert_eq!(trouble.failure_time(), None);
         trouble.learn(Duration::from_secs(2));
         assert_eq!(trouble.failure_time(), Some(Duration::from_secs(2)));
-        trouble.learn(Duration::from_secs(34));
-        assert_eq!(trouble.failure_time(), Some(Duration::from_secs(4)), "a sixteenth of the way");
+        trouble.learn(Duration::from_secs(50));
+        assert_eq!(trouble.failure_time(), Some(Duration::from_secs(5)), "a sixteenth of the way");
         (0..100).for_each(|_| trouble.learn(Duration::from_millis(500)));
         let millis = trouble.failure_time().expect("known").as_millis();
         assert!((500..510).contains(&millis), "{millis} ms after a hundred of 500 ms");
