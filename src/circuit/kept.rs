@@ -62,12 +62,16 @@ mod tests {
     use crate::outcome::Outcome;
 
     #[test]
-    fn a_circuit_is_held_by_its_handles_and_by_the_calls_that_are_under_way() {
+    fn a_circuit_is_held_by_its_handles_by_calls_that_are_under_way_and_by_tasks_that_wait() {
         let circuit = Circuit::builder("test").build().expect("the defaults");
         assert!(!circuit.is_held());
         let permit = circuit.try_acquire().expect("it is closed");
         assert!(circuit.is_held());
         permit.record(Outcome::Success);
+        assert!(!circuit.is_held());
+        let waits = circuit.waiter();
+        assert!(circuit.is_held());
+        drop(waits);
         assert!(!circuit.is_held());
         let clone = circuit.clone();
         assert!(circuit.is_held());
