@@ -38,3 +38,25 @@ pub(super) fn is_local(error: &(dyn Error + 'static)) -> bool {
 pub(super) fn status(error: &dyn Any) -> Option<StatusCode> {
     chain::find::<reqwest::Error>(error)?.status()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::Response;
+
+    use super::*;
+    use crate::{outcome::Failure, rejected::Rejected, time::Nanos};
+
+    #[test]
+    fn a_response_is_judged_by_its_head_and_that_of_a_circuit_further_in_says_nothing() {
+        let classify = |response: Response<&'static str>| {
+            HttpClassifier::new().classify(Ok::<_, &Infallible>(&reqwest::Response::from(response)))
+        };
+        let reply = || Response::builder().status(503).header("retry-after", "7").body("busy").expect("a response");
+        assert_eq!(classify(reply()), Failure::new().retry_after(std::time::Duration::from_secs(7)).into());
+        let mut rejection = reply();
+        rejection.extensions_mut().insert(Rejected::open("inner".into(), Nanos(1)));
+        assert_eq!(classify(rejection), Outcome::Ignored);
+    }
+}

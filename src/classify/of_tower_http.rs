@@ -98,3 +98,22 @@ impl<M: fmt::Debug, F> fmt::Debug for TowerHttp<M, F> {
         f.debug_struct("TowerHttp").field("make", &self.make).field("meaning", &type_name::<F>()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tower_http::classify::ServerErrorsAsFailures;
+
+    use super::*;
+    use crate::{rejected::Rejected, time::Nanos};
+
+    #[test]
+    fn what_a_circuit_further_in_has_rejected_says_nothing_however_it_says_so() {
+        let classifier = TowerHttp::new(ServerErrorsAsFailures::make_classifier(), |_| Outcome::failure());
+        let classify = |result: Result<&Response<()>, &Rejected>| classifier.classify(result);
+        let mut reply = Response::builder().status(503).body(()).expect("a response");
+        assert_eq!(classify(Ok(&reply)), Outcome::failure());
+        let rejected = Rejected::open("inner".into(), Nanos(1));
+        reply.extensions_mut().insert(rejected.clone());
+        assert_eq!((classify(Ok(&reply)), classify(Err(&rejected))), (Outcome::Ignored, Outcome::Ignored));
+    }
+}
