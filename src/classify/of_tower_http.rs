@@ -109,6 +109,7 @@ mod tests {
     #[test]
     fn what_a_circuit_further_in_has_rejected_says_nothing_however_it_says_so() {
         let classifier = TowerHttp::new(ServerErrorsAsFailures::make_classifier(), |_| Outcome::failure());
+        assert!(format!("{classifier:?}").contains("ServerErrorsAsFailures"), "{classifier:?}");
         let classify = |result: Result<&Response<()>, &Rejected>| classifier.classify(result);
         let mut reply = Response::builder().status(503).body(()).expect("a response");
         assert_eq!(classify(Ok(&reply)), Outcome::failure());
