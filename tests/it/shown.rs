@@ -11,7 +11,7 @@ fn shown(value: &impl Debug) -> String {
 }
 
 #[test]
-fn a_circuit_says_its_name_and_how_it_stands_and_no_call_can_be_mistaken_for_another() {
+fn a_circuit_in_the_making_and_a_permit_say_what_they_are_for() {
     let builder = Circuit::builder("payments").config(THREE).mode(Mode::Disabled);
     let text = shown(&builder);
     assert!(
