@@ -139,7 +139,7 @@ impl Builder {
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let circuit = Circuit::from(Shared::new(self.name, self.config, seed, self.clock, self.users));
         if self.mode != Mode::Auto {
-            circuit.set_mode(self.mode, None);
+            circuit.give_mode(self.mode);
         }
         if let Some(place) = place {
             place.take(&circuit);

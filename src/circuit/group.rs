@@ -192,7 +192,7 @@ impl Plan {
             // What an operator has set stays.
             let from = if mode == Mode::Auto { Mode::MetricsOnly } else { Mode::Auto };
             if circuit.mode() == from {
-                circuit.set_mode(mode, None);
+                circuit.give_mode(mode);
             }
         }
         if let Some((service, said)) = self.trip {

@@ -3,6 +3,7 @@
 use crate::{
     circuit::{Circuit, Handle},
     machine::Snapshot,
+    state::Mode,
     sync::{
         Arc, OnceLock, Weak,
         atomic::{Ordering, fence},
@@ -14,6 +15,13 @@ impl Circuit {
     /// [`Circuit::snapshot`] at a time that was read before.
     pub(crate) fn snapshot_at(&self, now: Instant) -> Snapshot {
         self.0.shared.snapshot_at(now)
+    }
+
+    /// Reports whether an operator has set its mode, or its next probe is not due: in a mode that lets all calls pass too.
+    pub(crate) fn is_of_note(&self, now: Instant) -> bool {
+        self.0.shared.look(|core| {
+            core.operators_mode(now) != Mode::Auto || core.next_probe().is_some_and(|next_probe| now < next_probe)
+        })
     }
 
     /// Reports whether anybody but the owner of this handle has the circuit: a clone, a call under way, or a task that waits.

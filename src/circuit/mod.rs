@@ -241,6 +241,11 @@ impl Circuit {
         self.0.shared.set_mode(mode, lasting);
     }
 
+    /// Sets a mode that code or settings want: no operator's wish, so it is not saved and keeps no registry from forgetting.
+    pub(crate) fn give_mode(&self, mode: Mode) {
+        self.0.shared.give_mode(mode);
+    }
+
     /// Rejects every call until another mode is set. For a time: [`Circuit::set_mode`].
     pub fn force_open(&self) {
         self.set_mode(Mode::ForcedOpen, None);

@@ -276,6 +276,10 @@ impl Shared {
         self.operate(|machine, now| machine.set_mode(mode, lasting.map(|lasting| now.after(lasting)), now));
     }
 
+    pub(super) fn give_mode(&self, mode: Mode) {
+        self.operate(|machine, now| machine.give_mode(mode, now));
+    }
+
     /// Opens the circuit, if it is closed, because somebody says so.
     pub(super) fn trip(&self, said: Arc<str>) {
         let now = self.clock.now();
@@ -297,7 +301,12 @@ impl Shared {
     }
 
     pub(super) fn config(&self) -> Config {
-        *self.inner.lock().machine.core().config()
+        self.look(|core| *core.config())
+    }
+
+    /// Looks at it under the lock; no code of the user's may run there.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Core) -> T) -> T {
+        look(self.inner.lock().machine.core())
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -316,7 +325,7 @@ impl Shared {
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&Core, Instant) -> T) -> T {
         let now = self.clock.now();
-        read(self.inner.lock().machine.core(), now)
+        self.look(|core| read(core, now))
     }
 }
 

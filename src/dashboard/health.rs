@@ -87,9 +87,11 @@ impl Health {
 impl From<&CircuitView> for Entry {
     fn from(view: &CircuitView) -> Self {
         let details = Some(Details::from(view));
-        // Critical is what turns calls away. In the mode `metrics_only` an open circuit does not.
+        // Critical is what turns calls away. In the mode `metrics_only` an open circuit does not, and one whose next probe is
+        // due waits for a call: as long as it is `DOWN`, none may come.
         let rejects = match (view.snapshot.mode, view.snapshot.state) {
-            (Mode::ForcedOpen, _) | (Mode::Auto, State::Open) => true,
+            (Mode::ForcedOpen, _) => true,
+            (Mode::Auto, State::Open) => view.snapshot.retry_after.is_some(),
             (Mode::Auto, State::Closed | State::HalfOpen | State::Recovering)
             | (Mode::Disabled | Mode::ForcedClosed | Mode::MetricsOnly, _) => false,
         };

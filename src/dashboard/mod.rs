@@ -127,7 +127,8 @@ impl Dashboard {
         Observing::new(&self.0.log)
     }
 
-    /// Says that the program is of no use while this circuit is open: [`Dashboard::health`] is `DOWN` then. `id` is the name of
+    /// Says that the program is of no use while this circuit turns calls away: [`Dashboard::health`] is `DOWN` then, until its
+    /// next probe is due. `id` is the name of
     /// the circuit, or for one of a registry by key `name[key]`, see [`CircuitView::id`].
     ///
     /// Default: no circuit. An instance that is taken out of service because a dependency of it is down helps nobody, unless

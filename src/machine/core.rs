@@ -49,6 +49,8 @@ pub(crate) struct Core {
     pub(super) epoch: u64,
     pub(super) entered: Instant,
     pub(super) mode: Mode,
+    /// Whether whoever gave the mode will give it again: code or settings, but no operator.
+    mode_given: bool,
     /// When the mode ends by itself; never where it was set for good.
     pub(super) mode_until: Instant,
     pub(super) rng: Rng,
@@ -81,6 +83,7 @@ impl Core {
             epoch: 1,
             entered: now,
             mode: Mode::Auto,
+            mode_given: false,
             mode_until: Instant::FAR,
             rng: Rng::new(seed),
             streak: 0,
@@ -196,6 +199,12 @@ impl Core {
         }
     }
 
+    /// Sets the mode for good, as code or settings want it. It is no operator's wish, which is saved and kept.
+    pub(crate) fn give_mode(&mut self, mode: Mode, now: Instant) {
+        self.set_mode(mode, None, now);
+        self.mode_given = true;
+    }
+
     /// Closes the circuit and forgets all history; the mode stays.
     pub(crate) fn reset(&mut self, now: Instant) {
         self.end_mode(now);
@@ -243,6 +252,11 @@ impl Core {
     /// The mode as it was set; it may have ended since.
     pub(crate) fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// The mode that an operator has set, or none.
+    pub(crate) fn operators_mode(&self, now: Instant) -> Mode {
+        if self.mode_given { Mode::Auto } else { self.effective_mode(now) }
     }
 
     /// When the mode ends by itself.
@@ -349,6 +363,7 @@ impl Core {
 
     fn change_mode(&mut self, mode: Mode, until: Option<Instant>) {
         self.mode_until = until.filter(|_| mode != Mode::Auto).unwrap_or(Instant::FAR);
+        self.mode_given = false;
         let from = std::mem::replace(&mut self.mode, mode);
         if from != mode {
             self.tell(Event::ModeChanged { circuit: Arc::clone(&self.name), from, to: mode });

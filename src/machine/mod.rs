@@ -149,6 +149,10 @@ impl Machine {
         self.change(now, |core| core.set_mode(mode, until, now));
     }
 
+    pub(crate) fn give_mode(&mut self, mode: Mode, now: Instant) {
+        self.change(now, |core| core.give_mode(mode, now));
+    }
+
     /// Closes the circuit and forgets all history; the mode and the ledger stay.
     pub fn reset(&mut self, now: Instant) {
         self.tally.forget_latency();

@@ -165,7 +165,7 @@ impl Core {
             traffic: outage.traffic,
             usual_latency: outage.usual_latency,
         });
-        let mode = self.effective_mode(now);
+        let mode = self.operators_mode(now);
         Memory {
             state: self.state(),
             wait_left: self.next_probe().map_or(Duration::ZERO, |next| next.since(now)),

@@ -52,6 +52,8 @@ const FORGET_AFTER: Duration = Duration::from_secs(300);
 
 /// The shortest time after which one may be forgotten. The books rely on it, see [`Entry`](super::entry::Entry).
 pub(super) const SHORTEST: Duration = Duration::from_secs(1);
+/// The mode of the circuit of calls whose keys find no room.
+pub(super) const OVERFLOW: Mode = Mode::MetricsOnly;
 
 impl<K: Key> RegistryBuilder<K> {
     /// Begins a registry of circuits that all bear this name, made as keys come in, of any type.
@@ -145,8 +147,10 @@ impl<K: Key> RegistryBuilder<K> {
     /// Has a closure told of each circuit that is added, replaced, removed or forgotten, after those closures that are there.
     ///
     /// It is called outside every lock, in the order of the events, by a thread whose call caused an event (not always this
-    /// one). Calls on the registry are allowed; their events come after this one. A panic is caught and forgotten. To be told
-    /// later, or as a stream: [`Registry::subscribe`].
+    /// one). Calls on the registry are allowed; their events come after this one. A panic is caught and forgotten.
+    ///
+    /// It must not block: events that come meanwhile wait in memory without a bound, and that thread tells them all. To be told
+    /// later, as a stream with a bound: [`Registry::subscribe`].
     ///
     /// ```
     /// use tower_breaker::{Registry, registry::RegistryEvent};
@@ -173,7 +177,7 @@ impl<K: Key> RegistryBuilder<K> {
         let overflow = Circuit::builder(format!("{}: overflow", recipe.name))
             .config(config)
             .any_clock(recipe.clock.clone())
-            .mode(Mode::MetricsOnly)
+            .mode(OVERFLOW)
             .build()?;
         Ok(Registry::new(recipe, Plan::new(config), capacity, forget_after, overflow, news))
     }

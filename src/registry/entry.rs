@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     circuit::{Circuit, Permit},
     rejected::Rejected,
-    state::{Mode, State},
+    state::State,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -101,7 +101,7 @@ impl<K> Entry<K> {
         !self.circuit.is_held() && {
             let snapshot = self.circuit.snapshot_at(now);
             let bad = snapshot.ledger.failed + snapshot.ledger.slow > 0;
-            snapshot.mode == Mode::Auto
+            !self.circuit.is_of_note(now)
                 && snapshot.retry_after.is_none()
                 && !(bad && quiet_for < self.circuit.config().looks_back())
         }
@@ -113,7 +113,7 @@ impl<K> Entry<K> {
             let snapshot = self.circuit.snapshot_at(now);
             let ledger = snapshot.ledger;
             let bad = ledger.failed + ledger.slow + ledger.rejected + snapshot.times_opened;
-            snapshot.mode == Mode::Auto && snapshot.state == State::Closed && bad == 0
+            !self.circuit.is_of_note(now) && snapshot.state == State::Closed && bad == 0
         }
     }
 }

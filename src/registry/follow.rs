@@ -2,10 +2,11 @@
 
 use super::{
     Key, Registry,
+    builder::OVERFLOW,
     entry::Entry,
     plan::{Plan, Terms, reconfigure},
 };
-use crate::sync::Arc;
+use crate::{state::Mode, sync::Arc};
 
 /// A circuit that follows a new plan.
 #[derive(Debug)]
@@ -45,6 +46,9 @@ impl<K: Key> Registry<K> {
         // The pin is given back first: what a circuit tells of runs code of the user's.
         let entries: Vec<Arc<Entry<K>>> = self.0.live.iter(&self.0.live.pin_to_read()).map(Arc::clone).collect();
         reconfigure(&self.0.overflow, Some(to.common.config));
+        if from.disabled != to.disabled {
+            self.0.overflow.give_mode(if to.disabled { Mode::Disabled } else { OVERFLOW });
+        }
         let turn = |entry: &Arc<Entry<K>>| {
             let (from, to) = self.0.recipe.bring(entry, from, to);
             Turn { key: Arc::clone(&entry.key), from, to }

@@ -47,7 +47,7 @@
 //! - when the room is needed and it was asked for once only, by a call that was not bad.
 //!
 //! Never forgotten is a circuit that somebody holds (a call under way, a [`Circuit`] in your hands, a task that waits), one
-//! that is open and whose next probe is not due, one whose mode is not [`Mode::Auto`](crate::Mode::Auto), and one that was
+//! that is open and whose next probe is not due, one in a [mode](crate::Mode) that an operator has set, and one that was
 //! [inserted](Registry::insert). Settings that were changed by [`Circuit::reconfigure`] are forgotten with the circuit; give
 //! them by [`RegistryBuilder::each`], or by `Registry::apply` (feature `serde`), which changes them while all runs.
 //!
@@ -176,13 +176,17 @@ impl<K: Key> Registry<K> {
     }
 
     /// Puts a circuit of your own in the place of a key, and returns the one that was there. It is kept until it is
-    /// [removed](Registry::remove), whether or not there is room.
+    /// [removed](Registry::remove), whether or not there is room. If a file that was applied has a table for it, or the kill switch
+    /// names it, it follows that.
     ///
     /// Calls that are under way in the one that was there end there. If another circuit of the registry has the name of this one,
     /// that is a warning in the log; see [`Registry::duplicates`]. Do not put back one that was removed: what it had counted
     /// stands in [`Registry::forgotten`] and would be counted twice.
     pub fn insert(&self, key: K, circuit: Circuit) -> Option<Circuit> {
-        let old = self.replace(Entry::new(Arc::new(key), circuit.clone(), false, &self.0.alive));
+        let entry = Arc::new(Entry::new(Arc::new(key), circuit.clone(), false, &self.0.alive));
+        let old = self.replace(&entry);
+        // Of a plan that says nothing of it, so that it gets what was planned before it came.
+        self.catch_up(&entry, Arc::new(Plan::new(circuit.config())));
         self.warn_of_duplicates(&circuit);
         old
     }
@@ -200,12 +204,12 @@ impl<K: Key> Registry<K> {
         })
     }
 
-    fn replace(&self, entry: Entry<K>) -> Option<Circuit> {
+    fn replace(&self, entry: &Arc<Entry<K>>) -> Option<Circuit> {
         self.0.change(|books, pin, now| {
             let old = self.0.expel(&*entry.key, books, pin, now);
             let change = if old.is_some() { EntryChange::Replaced } else { EntryChange::Added };
-            books.tell(&entry, change);
-            self.0.live.insert(Arc::new(entry), pin);
+            books.tell(entry, change);
+            self.0.live.insert(Arc::clone(entry), pin);
             old
         })
     }

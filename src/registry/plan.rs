@@ -27,6 +27,8 @@ pub(crate) struct Plan<K> {
     pub(crate) own: Option<Box<Ask<K>>>,
     /// Those names.
     pub(crate) names: BTreeSet<String>,
+    /// All are disabled, the overflow among them.
+    pub(crate) disabled: bool,
 }
 
 type Ask<K> = dyn Fn(&K) -> Own + Send + Sync;
@@ -47,7 +49,8 @@ struct Target {
 
 impl<K> Plan<K> {
     pub(super) fn new(config: Config) -> Self {
-        Self { common: Terms { config, mode: Mode::Auto, tags: Tags::default() }, own: None, names: BTreeSet::new() }
+        let common = Terms { config, mode: Mode::Auto, tags: Tags::default() };
+        Self { common, own: None, names: BTreeSet::new(), disabled: false }
     }
 
     pub(super) fn of(&self, key: &K) -> Own {
@@ -79,16 +82,11 @@ impl<K: Key> Recipe<K> {
         let config = entry.circuit.config();
         reconfigure(&entry.circuit, will.config);
         if was.mode != will.mode {
-            entry.circuit.set_mode(will.mode, None);
+            entry.circuit.give_mode(will.mode);
         }
         let tags = entry.circuit.tags();
         let is = Terms { config: will.config.unwrap_or(config), mode: will.mode, tags: tags.clone() };
         (Terms { config, mode: was.mode, tags }, is)
-    }
-
-    /// The mode that is planned for a circuit.
-    pub(super) fn mode_of(&self, entry: &Entry<K>, plan: &Plan<K>) -> Mode {
-        self.target(entry, plan).mode
     }
 
     fn target(&self, entry: &Entry<K>, plan: &Plan<K>) -> Target {
@@ -112,6 +110,10 @@ pub(super) fn reconfigure(circuit: &Circuit, config: Option<Config>) {
 
 impl<K> fmt::Debug for Plan<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plan").field("common", &self.common).field("names", &self.names).finish_non_exhaustive()
+        f.debug_struct("Plan")
+            .field("common", &self.common)
+            .field("names", &self.names)
+            .field("disabled", &self.disabled)
+            .finish_non_exhaustive()
     }
 }

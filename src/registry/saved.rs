@@ -12,7 +12,6 @@ use crate::{
     circuit::age,
     clock::wall,
     machine::{Memory, NotRestored, Restored},
-    state::Mode,
     sync::Arc,
 };
 
@@ -46,7 +45,7 @@ impl fmt::Display for Restoration {
 
 impl<K: Key + fmt::Display> Registry<K> {
     /// Returns what is worth knowing of the circuits after a restart: of those that are not closed, and of those that an
-    /// operator has set a mode of. A mode that the settings gave is not among it; they will give it again.
+    /// operator has set a mode of. A mode that code or settings gave is not among it; they will give it again.
     ///
     /// ```
     /// use std::time::Duration;
@@ -65,14 +64,8 @@ impl<K: Key + fmt::Display> Registry<K> {
     /// ```
     #[must_use]
     pub fn save(&self) -> SavedCircuits {
-        let plan = self.0.plan();
         let entries: Vec<Arc<Entry<K>>> = self.0.live.iter(&self.0.live.pin_to_read()).map(Arc::clone).collect();
-        let circuits = entries.iter().map(|entry| {
-            let memory = entry.circuit.memory();
-            let from_settings = memory.mode_ends_in.is_none() && memory.mode == self.0.recipe.mode_of(entry, &plan);
-            let mode = if from_settings { Mode::Auto } else { memory.mode };
-            (entry.key.to_string(), Memory { mode, ..memory })
-        });
+        let circuits = entries.iter().map(|entry| (entry.key.to_string(), entry.circuit.memory()));
         SavedCircuits { at: wall(), circuits: circuits.filter(|(_, memory)| !memory.is_nothing()).collect() }
     }
 }

@@ -60,6 +60,7 @@ impl<K: Key + fmt::Display> Registry<K> {
     fn plan_of(&self, config: &CircuitsConfig, names: &[&str]) -> Plan<K> {
         let (config, registry) = (Arc::new(config.clone()), Arc::<str>::from(self.name()));
         let has_names = self.has_names();
+        let disabled = config.disabled.names(&registry);
         let common = if has_names { config.defaults.clone() } else { config.common_of(&registry) };
         let own = move |key: &K| {
             let key = key.to_string();
@@ -69,11 +70,11 @@ impl<K: Key + fmt::Display> Registry<K> {
             } else {
                 let keys = config.by_key.get(&*registry).map(|settings| &settings.keys);
                 let terms = keys.and_then(|keys| keys.get(&key)).map(CircuitSettings::terms);
-                Own { terms, disabled: config.disabled.names(&registry) }
+                Own { terms, disabled }
             }
         };
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        Plan { common: common.terms(), own: Some(Box::new(own)), names }
+        Plan { common: common.terms(), own: Some(Box::new(own)), names, disabled }
     }
 }
 

@@ -16,8 +16,9 @@ pub(super) struct Parts {
 }
 
 impl CircuitSettings {
-    /// Returns the numbers of a whole stack: this circuit, the tables `timeouts`, `bulkhead` and `retry`, and the defaults of
-    /// [`StackConfig`] for the rest. They are those at the time of reading; a stack that is there keeps its own.
+    /// Returns the numbers of a whole stack: this circuit and its mode, the tables `timeouts`, `bulkhead` and `retry`, and the
+    /// defaults of [`StackConfig`] for the rest; no tags. They are those at the time of reading; a stack that is there keeps its
+    /// own, unless its circuit is one of a [`Registry`](crate::Registry).
     ///
     /// ```
     /// use std::time::Duration;
@@ -37,7 +38,8 @@ impl CircuitSettings {
     /// ```
     pub fn stack(&self) -> StackConfig {
         let Parts { total, attempt, bulkhead, given: _ } = self.stack;
-        let config = StackConfig::new().circuit(self.config).total(total).attempt(attempt).bulkhead(bulkhead);
+        let config =
+            StackConfig::new().circuit(self.config).mode(self.mode).total(total).attempt(attempt).bulkhead(bulkhead);
         config.retry(self.retry()).retry_ratio(self.retry_ratio())
     }
 

@@ -31,7 +31,7 @@ impl<K> StackBuilder<K> {
         Self { config, ..self }
     }
 
-    /// Takes a circuit that is there, such as one of a registry, in place of one of its own; its settings are its own then.
+    /// Takes a circuit that is there, such as one of a registry, in place of one of its own; its settings and its mode are its own then.
     pub fn circuit(self, circuit: Circuit) -> Self {
         Self { circuit: Some(circuit), ..self }
     }
@@ -51,7 +51,8 @@ impl<K> StackBuilder<K> {
         config.check()?;
         let bulkhead = config.bulkhead.map(|bulkhead| Bulkhead::new(Arc::clone(&name), bulkhead)).transpose()?;
         let budget = config.retry.map(|_| Budget::builder().ratio(config.retry_ratio).build()).transpose()?;
-        let circuit = circuit.map_or_else(|| Circuit::builder(name).config(config.circuit).build(), Ok)?;
+        let circuit =
+            circuit.map_or_else(|| Circuit::builder(name).config(config.circuit).mode(config.mode).build(), Ok)?;
         Ok((Parts { config, circuit, budget, bulkhead, is_server }, kind))
     }
 }

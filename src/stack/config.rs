@@ -6,6 +6,7 @@ use crate::{
     bulkhead::BulkheadConfig,
     config::{Check, Config, ConfigError, MS, Window, YEAR},
     retry::RetryConfig,
+    state::Mode,
 };
 
 /// The numbers of a whole client or server, as one value.
@@ -23,8 +24,10 @@ pub struct StackConfig {
     /// How many retries there may be for each call, over all calls: 0 to 10, in steps of 0.001. Default: 0.2, see
     /// [`Budget`](crate::retry::Budget).
     pub retry_ratio: f64,
-    /// The circuit; [`Mode::Disabled`](crate::Mode::Disabled) switches it off. Default: [`Config::new`].
+    /// The circuit. Default: [`Config::new`].
     pub circuit: Config,
+    /// The mode that the circuit begins in; [`Mode::Disabled`] switches it off. Default: [`Mode::Auto`].
+    pub mode: Mode,
     /// How many calls may be under way. Default: none, since nobody but you knows what the dependency can bear.
     pub bulkhead: Option<BulkheadConfig>,
     /// How long one attempt may take, or the handler of a server: 1 ms to 365 days. Default: 5 s, so that three attempts fit into
@@ -40,6 +43,7 @@ impl StackConfig {
             retry: Some(RetryConfig::new()),
             retry_ratio: 0.2,
             circuit: Config::new(),
+            mode: Mode::Auto,
             bulkhead: None,
             attempt: Some(Duration::from_secs(5)),
         }
@@ -63,6 +67,11 @@ impl StackConfig {
     /// Sets the numbers of the circuit.
     pub const fn circuit(self, circuit: Config) -> Self {
         Self { circuit, ..self }
+    }
+
+    /// Sets the mode that the circuit begins in.
+    pub const fn mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
     }
 
     /// Sets how many calls may be under way, or leaves that open.

@@ -8,7 +8,7 @@ use tower_breaker::{
     dashboard::Dashboard,
 };
 
-use crate::{back_end::BackEnd, circuit, support::Site, trip};
+use crate::{THREE, back_end::BackEnd, circuit, support::Site, trip};
 
 #[tokio::test]
 async fn a_critical_back_end_that_dies_takes_the_program_down_until_it_is_back() {
@@ -97,6 +97,23 @@ async fn each_state_and_mode_has_its_word_and_only_what_turns_calls_away_is_down
         );
         assert_eq!(health.is_up(), *critical != "DOWN", "{i}");
     }
+}
+
+/// No instance gets calls while it is down, and without a call no circuit closes.
+#[test]
+fn a_critical_circuit_whose_probe_is_due_is_not_down_though_no_call_has_come() {
+    let (dashboard, clock) = (Dashboard::new(), tower_breaker::clock::ManualClock::new());
+    let payments = Circuit::builder("payments").config(THREE).clock(clock.clone()).build().expect("within bounds");
+    dashboard.add(payments.clone());
+    dashboard.critical("payments");
+    trip(&payments);
+    clock.advance(std::time::Duration::from_millis(9_999));
+    assert!(!dashboard.health().is_up());
+    clock.advance(std::time::Duration::from_millis(1));
+    assert!(dashboard.health().is_up());
+    assert_eq!(payments.state(), tower_breaker::State::Open);
+    payments.force_open();
+    assert!(!dashboard.health().is_up(), "that has no end");
 }
 
 #[tokio::test]

@@ -74,6 +74,20 @@ fn a_small_share_leaves_out_one_and_the_largest_all_but_one() {
 }
 
 #[test]
+fn what_a_group_has_let_pass_is_left_out_after_a_restart_if_it_is_the_first_then() {
+    let (before, after) = (group(0.5), group(0.5));
+    let (old, _clock) = endpoints(&before, 3);
+    trip(&old[1]);
+    trip(&old[0]);
+    assert_eq!(out(&old), [false, true, false]);
+    let (new, _clock) = endpoints(&after, 3);
+    let saved = old[0].save();
+    assert_eq!((saved.memory.state, saved.memory.mode), (State::Open, Mode::Auto));
+    assert_eq!(new[0].restore_at(&saved, SECOND, saved.at).state, Ok(()));
+    assert_eq!(out(&new), [true, false, false]);
+}
+
+#[test]
 fn what_an_operator_has_set_stays() {
     let group = group(0.5);
     let (endpoints, clock) = endpoints(&group, 3);

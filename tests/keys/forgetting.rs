@@ -11,7 +11,7 @@ use std::{
 use futures_util::FutureExt;
 use tower_breaker::{
     Config, Mode, Outcome, Registry, State,
-    config::{FailureCount, FailureRate, Window},
+    config::{FailureCount, FailureRate, Probing, Window},
     machine::Event,
 };
 
@@ -55,7 +55,7 @@ fn a_circuit_that_is_asked_for_now_and_then_is_kept() {
 #[test]
 fn an_open_circuit_is_kept_until_its_probe_is_due_and_nobody_comes() {
     let (tenants, clock) = registry(THREE, |builder| builder.forget_after(SECOND));
-    let open = Config::without_rules().probing(tower_breaker::config::Probing::fixed(MINUTE));
+    let open = Config::without_rules().probing(Probing::fixed(MINUTE));
     tenants.circuit("bad").reconfigure(open).unwrap();
     trip(&tenants, "bad");
     clock.advance(30 * SECOND);
@@ -130,6 +130,27 @@ fn a_circuit_in_a_mode_is_kept() {
         long_after(&tenants, &clock);
         assert!(tenants.find("key").is_none(), "the mode is over");
     }
+}
+
+/// The registry makes the next one in it, too.
+#[test]
+fn a_circuit_in_the_mode_that_all_are_made_in_is_forgotten_as_any_other_unless_it_is_open() {
+    for mode in [Mode::MetricsOnly, Mode::Disabled] {
+        let (tenants, clock) =
+            registry(THREE, |builder| builder.capacity(5).each(move |_: &String, circuit| circuit.mode(mode)));
+        tenants.circuit("key").try_acquire().expect("all pass").record(Outcome::Success);
+        long_after(&tenants, &clock);
+        long_after(&tenants, &clock);
+        assert!(tenants.find("key").is_none(), "{mode:?}");
+        assert_eq!(tenants.overflow().snapshot().ledger.succeeded, 0, "each newcomer found room");
+    }
+    let open = THREE.probing(Probing::fixed(20 * MINUTE));
+    let (tenants, clock) =
+        registry(open, |builder| builder.each(|_: &String, circuit| circuit.mode(Mode::MetricsOnly)));
+    trip(&tenants, "open");
+    long_after(&tenants, &clock);
+    long_after(&tenants, &clock);
+    assert_eq!(tenants.find("open").map(|circuit| circuit.state()), Some(State::Open), "would it reject?");
 }
 
 #[test]

@@ -144,6 +144,33 @@ fn the_kill_switch_reaches_every_circuit_and_lets_go_of_it_again() {
 }
 
 #[test]
+fn what_is_inserted_after_the_file_was_applied_gets_what_it_says() {
+    let circuits = by_name();
+    let _ = circuits.apply(&read("[by_name.searched]\nmode = 'metrics_only'\nbase = 'polly'").disable("payments"));
+    let insert = |name: &str, mode: Mode| {
+        let circuit =
+            Circuit::builder(name).config(Config::hystrix()).mode(mode).build().expect("the settings are good");
+        circuits.insert(name.to_owned(), circuit.clone());
+        (circuit.mode(), circuit.config() == Config::hystrix())
+    };
+    assert_eq!(insert("payments", Mode::Auto), (Mode::Disabled, true));
+    assert_eq!(insert("searched", Mode::Auto), (Mode::MetricsOnly, false));
+    assert_eq!(insert("other", Mode::MetricsOnly), (Mode::MetricsOnly, true), "of which it says nothing");
+}
+
+#[test]
+fn the_kill_switch_for_a_registry_reaches_those_for_whom_there_was_no_room() {
+    let tenants = Registry::by_key("tenants").capacity(0).build().expect("the settings are good");
+    tenants.overflow().auto();
+    let _ = tenants.apply(&read("").disable("others"));
+    assert_eq!(tenants.circuit("acme").mode(), Mode::Auto);
+    let _ = tenants.apply(&read("").disable("tenants"));
+    assert_eq!(tenants.circuit("acme").mode(), Mode::Disabled);
+    let _ = tenants.apply(&read(""));
+    assert_eq!(tenants.circuit("acme").mode(), Mode::MetricsOnly);
+}
+
+#[test]
 fn what_was_inserted_keeps_its_numbers_unless_it_has_a_table() {
     let circuits = by_name();
     let own = Circuit::builder("own").config(Config::hystrix()).build().expect("the settings are good");

@@ -10,7 +10,7 @@ use tower_breaker::{
         RecoveryWindow, SlowCalls, Window,
     },
     retry::{Backoff, RetryConfig, Spread},
-    stack::StackConfig,
+    stack::{Stack, StackConfig},
 };
 
 use crate::{faults, read};
@@ -170,6 +170,18 @@ fn the_kill_switch_is_stronger_than_the_file_and_reaches_whom_it_names() {
     assert_eq!((config.by_name("other").mode, config.defaults().mode), (Mode::Auto, Mode::Auto));
     let config = config.disable("*");
     assert_eq!((config.by_name("other").mode, config.defaults().mode), (Mode::Disabled, Mode::Disabled));
+}
+
+#[test]
+fn a_stack_has_the_mode_of_its_table_and_obeys_the_kill_switch() {
+    let config = read("[by_name.watched]\nmode = 'metrics_only'");
+    let mode = |config: &CircuitsConfig, name: &str| {
+        let stack = Stack::http_client(name).config(config.by_name(name).stack()).build().expect("it fits together");
+        stack.circuit().mode()
+    };
+    assert_eq!((mode(&config, "watched"), mode(&config, "other")), (Mode::MetricsOnly, Mode::Auto));
+    let config = config.disable("*");
+    assert_eq!((mode(&config, "watched"), mode(&config, "other")), (Mode::Disabled, Mode::Disabled));
 }
 
 #[test]

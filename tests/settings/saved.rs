@@ -58,6 +58,21 @@ fn circuits_of_note_come_back_and_each_is_told() {
 }
 
 #[test]
+fn a_mode_that_code_or_settings_gave_is_not_saved_since_they_give_it_again() {
+    let circuits = by_name();
+    let own = Circuit::builder("own").mode(Mode::MetricsOnly).build().expect("the settings are good");
+    circuits.insert("own".to_owned(), own.clone());
+    let _ = circuits.apply(&read("[by_name.file]\nmode = 'disabled'"));
+    assert_eq!(circuits.save().circuits.keys().collect::<Vec<_>>(), Vec::<&String>::new());
+    assert_eq!(own.save().memory.mode, Mode::Auto);
+    own.metrics_only();
+    circuits.circuit("file").force_open();
+    let saved = circuits.save().circuits;
+    let modes = saved.iter().map(|(name, memory)| (name.as_str(), memory.mode)).collect::<Vec<_>>();
+    assert_eq!(modes, [("file", Mode::ForcedOpen), ("own", Mode::MetricsOnly)], "an operator has said so");
+}
+
+#[test]
 fn what_is_not_restored_is_told_with_the_reason() {
     let saved = saved();
     let told = |later| lines(&by_name(), &saved, later);
