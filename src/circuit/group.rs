@@ -10,7 +10,7 @@ use crate::{
     state::{Mode, State},
     sync::{
         Arc, Mutex, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -68,12 +68,14 @@ struct Member {
     circuit: Weak<Handle>,
     /// Whether it passes all calls although it is open.
     overruled: bool,
+    /// Whether it does so because the group has set its mode, and nobody else.
+    ours: Arc<AtomicBool>,
 }
 
 /// What is to be done outside of the lock.
 #[derive(Default)]
 struct Plan {
-    modes: Vec<(Circuit, Mode)>,
+    modes: Vec<(Circuit, Mode, Arc<AtomicBool>)>,
     trip: Option<(Circuit, String)>,
 }
 
@@ -172,7 +174,8 @@ impl Inner {
             let overruled = self.out.contains(&member.number) && !left_out.contains(&member.number);
             if mem::replace(&mut member.overruled, overruled) != overruled {
                 let mode = if overruled { Mode::MetricsOnly } else { Mode::Auto };
-                plan.modes.extend(member.circuit.upgrade().map(|handle| (Circuit(handle), mode)));
+                let handle = member.circuit.upgrade();
+                plan.modes.extend(handle.map(|handle| (Circuit(handle), mode, Arc::clone(&member.ours))));
             }
         }
         if let Some((service, at)) = &self.service {
@@ -188,11 +191,15 @@ impl Inner {
 
 impl Plan {
     fn carry_out(self) {
-        for (circuit, mode) in self.modes {
-            // What an operator has set stays.
-            let from = if mode == Mode::Auto { Mode::MetricsOnly } else { Mode::Auto };
-            if circuit.mode() == from {
+        for (circuit, mode, ours) in self.modes {
+            // What an operator has set stays, and what it was built with. Relaxed: one thread at a time is here.
+            let may = match mode {
+                Mode::Auto => ours.swap(false, Ordering::Relaxed) && circuit.is_given(Mode::MetricsOnly),
+                _ => circuit.mode() == Mode::Auto,
+            };
+            if may {
                 circuit.give_mode(mode);
+                ours.store(mode != Mode::Auto, Ordering::Relaxed);
             }
         }
         if let Some((service, said)) = self.trip {
@@ -229,7 +236,8 @@ pub(super) struct Place {
 impl Place {
     /// From now on it is `circuit`'s.
     pub(super) fn take(self, circuit: &Circuit) {
-        let member = Member { number: self.number, circuit: Arc::downgrade(&circuit.0), overruled: false };
+        let member =
+            Member { number: self.number, circuit: Arc::downgrade(&circuit.0), overruled: false, ours: Arc::default() };
         self.group.0.inner.lock().members.push(member);
         self.group.went(self.number, circuit.state());
     }

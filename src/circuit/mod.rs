@@ -246,6 +246,11 @@ impl Circuit {
         self.0.shared.give_mode(mode);
     }
 
+    /// Reports whether code or settings want it in this mode, and no operator has had a word since.
+    pub(crate) fn is_given(&self, mode: Mode) -> bool {
+        self.0.shared.look(|core| core.is_given(mode))
+    }
+
     /// Rejects every call until another mode is set. For a time: [`Circuit::set_mode`].
     pub fn force_open(&self) {
         self.set_mode(Mode::ForcedOpen, None);
@@ -353,7 +358,10 @@ impl Circuit {
 
     /// Reports whether a call that passes now is a probe.
     pub(crate) fn is_probing(&self) -> bool {
-        matches!(self.state(), State::Open | State::HalfOpen)
+        self.0.shared.read(|core, now| {
+            // In the other modes a call that passes goes with all others, whatever the state.
+            core.effective_mode(now) == Mode::Auto && matches!(core.state(), State::Open | State::HalfOpen)
+        })
     }
 
     /// Runs a step that is no call, such as a look at readiness; if it panics, that is a failed call.

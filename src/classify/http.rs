@@ -7,6 +7,7 @@ use http::{Extensions, HeaderMap, Response, StatusCode};
 use super::{Classifier, chain, retry_after};
 use crate::{
     outcome::{Failure, Outcome},
+    overloaded::Overloaded,
     rejected::Rejected,
 };
 
@@ -122,9 +123,9 @@ impl fmt::Debug for HttpClassifier {
     }
 }
 
-/// Whether a circuit further in, in this process, has answered in place of the dependency.
+/// Whether a circuit or a bulkhead further in, in this process, has answered in place of the dependency.
 pub(super) fn is_rejection(extensions: &Extensions) -> bool {
-    extensions.get::<Rejected>().is_some()
+    extensions.get::<Rejected>().is_some() || extensions.get::<Overloaded>().is_some()
 }
 
 /// Which statuses are failures, and which say nothing; the others are successes.

@@ -165,6 +165,9 @@ impl<F, W> FallbackLayer<F, W> {
     /// Lets calls fall back that a classifier calls failures, and those that were not made at all: rejected by a circuit, or shed
     /// by tower's `LoadShed`.
     ///
+    /// Rejections by `reply_503` or `reply_grpc` are answers and no errors, and to a classifier they say nothing: for these use
+    /// [`FallbackLayer::on`].
+    ///
     /// Default: only those that a circuit rejected, since a fallback that works for a single failure hides that there was one.
     pub fn on_failure<C>(self, classifier: C) -> FallbackLayer<F, OnFailure<C>> {
         self.when(OnFailure(classifier))

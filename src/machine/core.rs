@@ -254,6 +254,11 @@ impl Core {
         self.mode
     }
 
+    /// Reports whether it is in this mode because code or settings want it.
+    pub(crate) fn is_given(&self, mode: Mode) -> bool {
+        self.mode_given && self.mode == mode
+    }
+
     /// The mode that an operator has set, or none.
     pub(crate) fn operators_mode(&self, now: Instant) -> Mode {
         if self.mode_given { Mode::Auto } else { self.effective_mode(now) }

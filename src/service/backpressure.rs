@@ -156,16 +156,23 @@ where
             let circuit = self.breaker.policy.circuit().clone();
             ready!(self.poll_leave(&circuit, cx));
         }
-        if self.breaker.readiness == Readiness::Inner {
-            return Poll::Ready(Ok(()));
-        }
-        let Some(permit) = &mut self.permit else { return self.breaker.poll_inner(cx) };
-        match ready!(permit.guard(|| self.breaker.inner.poll_ready(cx))) {
-            Ok(()) => {
+        let was_ready = self.breaker.readiness == Readiness::Inner;
+        let Some(permit) = &mut self.permit else {
+            let word = self.breaker.policy.circuit().word();
+            return if was_ready { self.breaker.poll_again(word, cx) } else { self.breaker.poll_inner(cx) };
+        };
+        match permit.guard(|| self.breaker.inner.poll_ready(cx)) {
+            Poll::Ready(Ok(())) => {
                 self.breaker.readiness = Readiness::Inner;
                 Poll::Ready(Ok(()))
             }
-            Err(error) => Poll::Ready(Err(self.breaker.failed_unready(self.permit.take(), error))),
+            Poll::Ready(Err(error)) => {
+                self.breaker.readiness = Readiness::None;
+                Poll::Ready(Err(self.breaker.failed_unready(self.permit.take(), error)))
+            }
+            // What was ready is, until it says that it has failed.
+            Poll::Pending if was_ready => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
         }
     }
 

@@ -250,6 +250,27 @@ impl<S, P> CircuitBreaker<S, P> {
         promises
     }
 
+    /// Asks an inner service once more that was ready already: balancers do so before each call, to hear that a connection is
+    /// dead. It cannot take its readiness back but by an error.
+    #[cold]
+    #[inline(never)]
+    fn poll_again<Req>(&mut self, word: Word, cx: &mut Context<'_>) -> Poll<Result<(), ErrorOf<S, P, Req>>>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error>,
+    {
+        if !word.passes() {
+            return Poll::Ready(Ok(()));
+        }
+        match self.policy.circuit().guard(|| self.inner.poll_ready(cx)) {
+            Poll::Ready(Err(error)) => {
+                self.readiness = Readiness::None;
+                Poll::Ready(Err(self.readiness_failed(error)))
+            }
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),
+        }
+    }
+
     /// Readiness where it is not as simple as asking the inner service.
     #[inline(never)]
     fn poll_unready<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ErrorOf<S, P, Req>>>
@@ -316,7 +337,10 @@ where
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         let word = self.policy.circuit().word();
         let asks_below = self.waiter.is_none() && word.passes();
-        if self.readiness == Readiness::Inner || !asks_below && self.promises_at_once(word) {
+        if self.readiness == Readiness::Inner {
+            return self.poll_again(word, cx);
+        }
+        if !asks_below && self.promises_at_once(word) {
             return Poll::Ready(Ok(()));
         }
         if !asks_below {

@@ -116,7 +116,9 @@ fn answer<B: Default>(error: &(dyn Error + Send + Sync + 'static)) -> Response<B
         return unavailable(rejected.clone());
     }
     let mut response = Response::new(B::default());
-    *response.status_mut() = if Overloaded::find(error).is_some() {
+    *response.status_mut() = if let Some(overloaded) = Overloaded::find(error) {
+        // Circuits further out know by it that this is no failure.
+        response.extensions_mut().insert(overloaded.clone());
         StatusCode::SERVICE_UNAVAILABLE
     } else if TimedOut::find(error).is_some() {
         StatusCode::GATEWAY_TIMEOUT

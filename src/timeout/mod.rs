@@ -29,6 +29,9 @@
 //! | to a circuit outside | | a failure |
 //! | with `per_request` | sets the `Deadline`, honours that of the caller | tells the next hop what is left |
 //!
+//! A call over HTTP is over when the head of its response is there. A body that stalls is not bounded by either: bound the reading
+//! of it, such as by `tokio::time::timeout` around `collect`.
+//!
 //! See the [chapter on bulkheads and timeouts](crate::guide::bulkhead). With the feature `http` and `per_request` a request can have limits of its own, `CallLimits`.
 //!
 //! # Versus tower's `Timeout`

@@ -260,6 +260,28 @@ fn an_error_of_the_readiness_is_a_failed_probe() {
 }
 
 #[test]
+fn an_endpoint_that_was_ready_may_say_that_it_has_failed_in_each_state() {
+    let circuit = circuit(THREE);
+    let (mut service, hand) = guarded(&circuit);
+    let caller = Caller::new();
+    assert!(is_ready(&caller, &mut service));
+    hand.set(Readiness::Busy);
+    assert!(is_ready(&caller, &mut service), "readiness that was given is taken back");
+    hand.set(Readiness::Broken);
+    assert!(matches!(caller.poll_ready(&mut service), Poll::Ready(Err(_))));
+    assert_eq!(circuit.snapshot().ledger.failed, 1);
+
+    let probed = manual(Config::new().initial_state(State::HalfOpen)).0;
+    let (mut service, hand) = guarded(&probed);
+    assert!(is_ready(&caller, &mut service));
+    hand.set(Readiness::Busy);
+    assert!(is_ready(&caller, &mut service), "readiness that was given is taken back");
+    hand.set(Readiness::Broken);
+    assert!(matches!(caller.poll_ready(&mut service), Poll::Ready(Err(_))));
+    assert_eq!(probed.state(), State::Open, "a failed probe");
+}
+
+#[test]
 fn in_all_modes_that_let_calls_pass_it_is_ready() {
     for mode in [Mode::ForcedClosed, Mode::Disabled, Mode::MetricsOnly] {
         let (circuit, _clock) = manual(Config::new().probing(Probing::fixed(SECOND)));

@@ -129,6 +129,37 @@ async fn the_age_counts_from_the_head_and_a_newer_answer_takes_the_place() {
     assert_eq!((kept(&cache, "/a").await, cache.len()), (None, 0));
 }
 
+/// Begins to read an answer; what is returned is the rest of it.
+async fn begin(cache: &StaleCache, key: &'static str, text: &'static str) -> impl Body<Data = Bytes> {
+    let layer = FallbackLayer::stale(cache.clone(), |uri, _| Some(uri.path().to_owned()));
+    let service = layer.layer(service_fn(move |_: Request<()>| ready(Ok::<_, BoxError>(Response::new(full(text))))));
+    service.oneshot(get(key)).await.expect("an answer").into_body()
+}
+
+async fn end(body: impl Body<Data = Bytes>) {
+    assert!(body.collect().await.is_ok());
+}
+
+#[tokio::test]
+async fn what_was_withdrawn_while_it_was_read_is_not_kept_and_what_is_older_replaces_nothing() {
+    let (cache, clock) = cache();
+    let slow = begin(&cache, "/a", "slow").await;
+    cache.clear();
+    end(slow).await;
+    assert_eq!(kept(&cache, "/a").await, None, "cleared");
+
+    let slow = begin(&cache, "/a", "slow").await;
+    pass(&cache, "/a", Response::builder().status(404).body(full("gone")).unwrap()).await;
+    end(slow).await;
+    assert_eq!(kept(&cache, "/a").await, None, "gone");
+
+    let slow = begin(&cache, "/a", "slow").await;
+    clock.advance(SECOND);
+    pass(&cache, "/a", Response::new(full("newer"))).await;
+    end(slow).await;
+    assert_eq!(kept(&cache, "/a").await, Some(("newer".into(), Duration::ZERO)));
+}
+
 /// Whatever the keys are.
 #[tokio::test]
 async fn no_more_answers_are_kept_than_there_is_room_for() {

@@ -88,6 +88,25 @@ fn what_a_group_has_let_pass_is_left_out_after_a_restart_if_it_is_the_first_then
 }
 
 #[test]
+fn an_endpoint_that_was_built_to_measure_only_does_so_after_an_outage_too() {
+    let (group, clock) = (group(0.5), ManualClock::new());
+    let build = |name: &str, mode: Mode| {
+        let builder = Circuit::builder(name).config(THREE).clock(clock.clone()).mode(mode).group(&group);
+        builder.build().expect("the settings are within bounds")
+    };
+    let (one, other) = (build("one", Mode::Auto), build("other", Mode::MetricsOnly));
+    trip(&one);
+    trip(&other);
+    assert_eq!(one.mode(), Mode::MetricsOnly, "all are out, so all pass");
+    clock.advance(SECOND);
+    for circuit in [&one, &other] {
+        acquire(circuit).record(Outcome::Success);
+        assert_eq!(circuit.state(), State::Closed);
+    }
+    assert_eq!((one.mode(), other.mode()), (Mode::Auto, Mode::MetricsOnly));
+}
+
+#[test]
 fn what_an_operator_has_set_stays() {
     let group = group(0.5);
     let (endpoints, clock) = endpoints(&group, 3);

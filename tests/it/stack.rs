@@ -128,6 +128,27 @@ async fn a_server_answers_what_it_turns_away_and_axum_takes_it() {
     assert_eq!(status("/good").await, (503, true));
 }
 
+/// The circuit of a whole site around a stack for some of its routes.
+#[tokio::test]
+async fn the_full_bulkhead_of_a_stack_is_no_failure_to_a_circuit_further_out() {
+    let config = StackConfig::new().circuit(THREE).attempt(SECOND).bulkhead(BulkheadConfig::new(1));
+    let stack = Stack::http_server("search").config(config).build().expect("it fits");
+    let site = Circuit::builder("site").config(THREE).build().expect("the settings are within bounds");
+    let hangs = || async { std::future::pending::<()>().await };
+    let app = Router::new().route("/hangs", get(hangs)).route_layer(stack);
+    let mut app = CircuitBreakerLayer::http_server(site.clone()).layer(app);
+    let request = || Request::get("/hangs").body(axum::body::Body::empty()).expect("a request");
+    let busy = tokio::spawn(app.call(request()));
+    tokio::task::yield_now().await;
+    for _ in 0..5 {
+        let answer = app.call(request()).await.expect("axum does not fail");
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    busy.abort();
+    let ledger = site.snapshot().ledger;
+    assert_eq!((site.state(), ledger.failed, ledger.ignored), (State::Closed, 0, 5));
+}
+
 #[test]
 fn a_stack_prints_itself_from_outside_in_and_leaves_out_what_is_not_there() {
     let stack = Stack::http_client("payments").build().expect("the defaults fit");

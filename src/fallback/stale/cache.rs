@@ -1,6 +1,10 @@
 //! The answers that are kept: bounded in number, size and age.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{
@@ -12,7 +16,10 @@ use quick_cache::sync::Cache;
 use super::rules;
 use crate::{
     clock::{AnyClock, Clock, SystemClock},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
@@ -36,9 +43,19 @@ use crate::{
 #[derive(Clone)]
 pub struct StaleCache {
     entries: Arc<Cache<String, Arc<Kept>>>,
+    withdrawn: Arc<Withdrawn>,
     max_age: Duration,
     max_bytes: usize,
     clock: AnyClock,
+}
+
+/// How often something was forgotten, so that an answer which was being read meanwhile is not kept after it.
+#[derive(Default)]
+struct Withdrawn {
+    all: AtomicU64,
+    /// Of keys, many of which share a number: some are read in vain.
+    some: [AtomicU64; 32],
+    hasher: RandomState,
 }
 
 /// An answer that was kept.
@@ -64,6 +81,7 @@ impl StaleCache {
     pub fn new(answers: usize, max_age: Duration) -> Self {
         Self {
             entries: Arc::new(Cache::new(answers)),
+            withdrawn: Arc::default(),
             max_age,
             max_bytes: MAX_BYTES,
             clock: AnyClock::System(SystemClock::new()),
@@ -84,6 +102,8 @@ impl StaleCache {
 
     /// Forgets all answers, such as after a change of what may be seen by whom.
     pub fn clear(&self) {
+        // First: what is kept later sees it, and what was kept before is cleared.
+        self.withdrawn.all.fetch_add(1, Ordering::SeqCst);
         self.entries.clear();
     }
 
@@ -112,6 +132,7 @@ impl StaleCache {
     }
 
     pub(super) fn forget(&self, key: &str) {
+        self.withdrawn.of(key).fetch_add(1, Ordering::SeqCst);
         self.entries.remove(key);
     }
 
@@ -129,7 +150,20 @@ impl StaleCache {
         // These two are about the connection that it came by.
         let kept = headers.iter().filter(|(name, _)| **name != CONNECTION && **name != TRANSFER_ENCODING);
         let headers = kept.filter_map(owned).collect();
-        Some(Box::new(Draft { cache: self.clone(), key, headers, body: Vec::new(), left, at }))
+        let withdrawn = self.withdrawn.count(&key);
+        Some(Box::new(Draft { cache: self.clone(), key, headers, body: Vec::new(), left, at, withdrawn }))
+    }
+}
+
+impl Withdrawn {
+    fn of(&self, key: &str) -> &AtomicU64 {
+        let number = self.hasher.hash_one(key) % 32;
+        &self.some[usize::try_from(number).unwrap_or_default()]
+    }
+
+    /// How often this key was forgotten, at least.
+    fn count(&self, key: &str) -> u64 {
+        self.all.load(Ordering::SeqCst).wrapping_add(self.of(key).load(Ordering::SeqCst))
     }
 }
 
@@ -150,6 +184,7 @@ pub(super) struct Draft {
     body: Vec<u8>,
     left: usize,
     at: Instant,
+    withdrawn: u64,
 }
 
 impl Draft {
@@ -171,10 +206,17 @@ impl Draft {
         true
     }
 
-    /// Keeps the answer, which is whole.
+    /// Keeps the answer, which is whole, unless its key was forgotten since its head came, or there is a newer one.
     pub(super) fn keep(self: Box<Self>) {
-        let Self { cache, key, headers, body, at, .. } = *self;
-        let kept = Kept { headers, body: Bytes::from(body.into_boxed_slice()), at };
-        cache.entries.insert(key, Arc::new(kept));
+        let Self { cache, key, headers, body, at, withdrawn, .. } = *self;
+        if cache.entries.peek(&key).is_some_and(|there| there.at > at) {
+            return;
+        }
+        let kept = Arc::new(Kept { headers, body: Bytes::from(body.into_boxed_slice()), at });
+        cache.entries.insert(key.clone(), Arc::clone(&kept));
+        // Asked afterwards: who forgets it later than this finds it.
+        if cache.withdrawn.count(&key) != withdrawn {
+            cache.entries.remove_if(&key, |there| Arc::ptr_eq(there, &kept));
+        }
     }
 }
