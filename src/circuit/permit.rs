@@ -58,24 +58,36 @@ impl Permit {
         }
     }
 
-    /// Leave for a call that has not begun: until then it has no age.
+    /// Leave for a call that has not begun: until then it has no age, and if it never does, that is no failure.
     pub(super) fn reserved(mut self) -> Self {
         self.watches_thread = false;
         self.stop_clock();
-        self
-    }
-
-    /// The call begins.
-    pub(crate) fn begun(mut self) -> Self {
-        if let Some(stripe) = self.stripe.as_ref().filter(|_| self.stamp.is_timed()) {
-            self.stamp.restart(stripe.shared.clock().now());
+        if let Some(stripe) = self.stripe.as_ref().filter(|_| self.stamp.has_lease()) {
+            stripe.shared.reserve(&self.stamp);
         }
         self
     }
 
-    /// Reports whether the phase that gave it goes on.
+    /// The call begins; none if the leave is over.
+    pub(crate) fn begun(mut self) -> Option<Self> {
+        let stripe = self.stripe.as_ref()?;
+        let is_there = if self.stamp.has_lease() { stripe.shared.begin(&mut self.stamp) } else { self.is_current() };
+        if !is_there {
+            return None;
+        }
+        if self.stamp.is_timed() {
+            self.stamp.restart(stripe.shared.clock().now());
+        }
+        Some(self)
+    }
+
+    /// Reports whether the phase that gave it goes on, and its slot is still lent to it.
     pub(crate) fn is_current(&self) -> bool {
-        self.stripe.as_ref().is_some_and(|stripe| stripe.shared.epoch() == self.stamp.epoch)
+        self.stripe.as_ref().is_some_and(|stripe| {
+            let shared = &stripe.shared;
+            shared.epoch() == self.stamp.epoch
+                && (!self.stamp.has_lease() || shared.read(|core, now| core.is_lent(&self.stamp, now)))
+        })
     }
 
     /// Goes on with the call elsewhere; what is left here is settled.

@@ -276,6 +276,18 @@ impl Shared {
         self.operate(|machine, now| machine.set_mode(mode, lasting.map(|lasting| now.after(lasting)), now));
     }
 
+    /// Takes note that a call has leave and has not begun.
+    pub(super) fn reserve(&self, stamp: &Stamp) {
+        let now = self.clock.now();
+        self.change(|machine| machine.reserve(stamp, now));
+    }
+
+    /// Takes note that it begins; false if the leave is over.
+    pub(super) fn begin(&self, stamp: &mut Stamp) -> bool {
+        let now = self.clock.now();
+        self.change(|machine| machine.begin(stamp, now))
+    }
+
     pub(super) fn give_mode(&self, mode: Mode) {
         self.operate(|machine, now| machine.give_mode(mode, now));
     }

@@ -57,7 +57,7 @@ impl HalfOpen {
     /// How long the stretch lasts that goes on, or did until the last of its probes ended or its lease.
     fn under_way(&self, now: Instant) -> Duration {
         let Some(since) = self.since else { return Duration::ZERO };
-        let over = self.leases.expired(now) == self.leases.live();
+        let over = !self.leases.is_under_way(now);
         let until =
             if over { self.leases.last_deadline().unwrap_or(Instant::ZERO).max(self.ended).min(now) } else { now };
         until.since(since)
@@ -76,7 +76,7 @@ impl HalfOpen {
 
     /// Takes note of the end of a stretch, if it has ended.
     fn stretch_ended(&mut self, settings: &Settings, under_way: Duration) {
-        if self.leases.live() > 0 || self.since.is_none() {
+        if self.leases.has_calls() || self.since.is_none() {
             return;
         }
         let over = self.over_since(settings);
@@ -111,11 +111,35 @@ impl HalfOpen {
         if !self.has_room(settings, self.leases.live()) {
             return None;
         }
+        Some(self.lend(settings, now))
+    }
+
+    fn lend(&mut self, settings: &Settings, now: Instant) -> u64 {
         if self.since.is_none() {
             self.since = Some(now);
             self.ended = now;
         }
-        Some(self.leases.lend(now, settings.probe_timeout))
+        self.leases.lend(now, settings.probe_timeout)
+    }
+
+    pub(crate) fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// Takes note that a probe that was admitted has not begun.
+    pub(crate) fn reserve(&mut self, settings: &Settings, id: u64, now: Instant) {
+        let under_way = self.under_way(now);
+        self.leases.reserve(id);
+        self.stretch_ended(settings, under_way);
+    }
+
+    /// Lends a slot anew, in place of one that is still lent.
+    pub(crate) fn begin(&mut self, settings: &Settings, id: u64, now: Instant) -> u64 {
+        let under_way = self.under_way(now);
+        self.leases.give_back(id, now);
+        self.leases.expire(now);
+        self.stretch_ended(settings, under_way);
+        self.lend(settings, now)
     }
 
     /// Reports whether a call that comes now would get a slot.

@@ -20,6 +20,8 @@ struct Slot {
     id: u64,
     deadline: Instant,
     live: bool,
+    /// The call has not begun.
+    reserved: bool,
 }
 
 impl Leases {
@@ -32,14 +34,45 @@ impl Leases {
     pub(crate) fn lend(&mut self, now: Instant, time: Duration) -> u64 {
         let id = self.next;
         self.next += 1;
-        self.slots.push_back(Slot { id, deadline: now.after(time), live: true });
+        self.slots.push_back(Slot { id, deadline: now.after(time), live: true, reserved: false });
         self.live += 1;
         id
     }
 
+    /// Takes note that the call of a slot has not begun.
+    pub(crate) fn reserve(&mut self, id: u64) {
+        if let Ok(at) = self.find(id) {
+            self.slots[at].reserved = true;
+        }
+    }
+
+    /// Reports whether a slot is lent, and its time is not over.
+    pub(crate) fn is_lent(&self, id: u64, now: Instant) -> bool {
+        self.find(id).is_ok_and(|at| self.slots[at].live && now < self.slots[at].deadline)
+    }
+
+    fn find(&self, id: u64) -> Result<usize, usize> {
+        self.slots.binary_search_by_key(&id, |slot| slot.id)
+    }
+
+    /// The slots whose calls have begun.
+    fn calls(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| slot.live && !slot.reserved)
+    }
+
+    /// Reports whether calls that have begun have slots, whether or not their time is over.
+    pub(crate) fn has_calls(&self) -> bool {
+        self.calls().next().is_some()
+    }
+
+    /// Reports whether a call that has begun is in its time.
+    pub(crate) fn is_under_way(&self, now: Instant) -> bool {
+        self.calls().any(|slot| now < slot.deadline)
+    }
+
     /// Takes a slot back; false if its time was over or it was never lent.
     pub(crate) fn give_back(&mut self, id: u64, now: Instant) -> bool {
-        let Ok(at) = self.slots.binary_search_by_key(&id, |slot| slot.id) else { return false };
+        let Ok(at) = self.find(id) else { return false };
         let slot = &mut self.slots[at];
         let in_time = slot.live && now < slot.deadline;
         if slot.live {
@@ -50,7 +83,7 @@ impl Leases {
         in_time
     }
 
-    /// Takes back all slots whose time is over; returns how many.
+    /// Takes back all slots whose time is over; returns how many calls had begun in them.
     pub(crate) fn expire(&mut self, now: Instant) -> u32 {
         let mut expired = 0;
         while let Some(slot) = self.slots.front() {
@@ -59,14 +92,14 @@ impl Leases {
             }
             if slot.live {
                 self.live -= 1;
-                expired += 1;
+                expired += u32::from(!slot.reserved);
             }
             self.slots.pop_front();
         }
         expired
     }
 
-    /// How many slots [`Leases::expire`] would take back.
+    /// How many slots [`Leases::expire`] would take back, those of calls that have not begun among them.
     pub(crate) fn expired(&self, now: Instant) -> u32 {
         let over = self.slots.iter().take_while(|slot| !slot.live || now >= slot.deadline);
         u32::try_from(over.filter(|slot| slot.live).count()).unwrap_or(u32::MAX)
@@ -77,9 +110,9 @@ impl Leases {
         self.slots.iter().find(|slot| slot.live && now < slot.deadline).map(|slot| slot.deadline.since(now))
     }
 
-    /// When the last of the slots that are still lent is free at the latest.
+    /// When the last of the calls that have begun must be over.
     pub(crate) fn last_deadline(&self) -> Option<Instant> {
-        self.slots.iter().filter(|slot| slot.live).map(|slot| slot.deadline).max()
+        self.calls().map(|slot| slot.deadline).max()
     }
 
     fn forget_dead(&mut self) {

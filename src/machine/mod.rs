@@ -46,6 +46,7 @@ mod outage;
 mod ramp;
 mod recovering;
 mod rejection;
+mod reserved;
 mod rules;
 mod saved;
 mod settings;
@@ -147,6 +148,16 @@ impl Machine {
     /// Sets the mode, for good or until `until`.
     pub fn set_mode(&mut self, mode: Mode, until: Option<Instant>, now: Instant) {
         self.change(now, |core| core.set_mode(mode, until, now));
+    }
+
+    /// See [`Core::reserve`].
+    pub(crate) fn reserve(&mut self, stamp: &Stamp, now: Instant) {
+        self.core.reserve(stamp, now);
+    }
+
+    /// See [`Core::begin`].
+    pub(crate) fn begin(&mut self, stamp: &mut Stamp, now: Instant) -> bool {
+        self.core.begin(stamp, now)
     }
 
     pub(crate) fn give_mode(&mut self, mode: Mode, now: Instant) {

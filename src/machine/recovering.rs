@@ -98,6 +98,21 @@ impl Recovering {
         passes.then(|| self.leases.lend(now, self.lease))
     }
 
+    pub(crate) fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// Takes note that a call that was admitted has not begun.
+    pub(crate) fn reserve(&mut self, lease: u64) {
+        self.leases.reserve(lease);
+    }
+
+    /// Lends a slot anew, in place of one that is still lent.
+    pub(crate) fn begin(&mut self, lease: u64, now: Instant) -> u64 {
+        self.leases.give_back(lease, now);
+        self.leases.lend(now, self.lease)
+    }
+
     /// Reports whether [`Recovering::due`] has something to do.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.leases.expired(now) > 0 || matches!(&self.gate, Gate::Ramp(ramp) if ramp.is_over(now))
@@ -184,7 +199,7 @@ impl Recovering {
         }
     }
 
-    /// Takes back the slots of calls that have not ended in time; each is a failure.
+    /// Takes back the slots of calls that have not ended in time; each that had begun is a failure.
     fn expire(&mut self, now: Instant) -> Step {
         let expired = self.leases.expire(now);
         if expired == 0 { Step::Stay } else { self.failed(expired, expired.saturating_mul(100)) }

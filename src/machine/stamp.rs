@@ -68,7 +68,6 @@ impl Stamp {
     }
 
     /// Reports whether a slot is lent to it.
-    #[cfg(feature = "http")]
     pub(crate) fn has_lease(&self) -> bool {
         match self.kind {
             Kind::Probe | Kind::Recovering => true,

@@ -178,8 +178,8 @@ where
 
     fn call(&mut self, request: Req) -> Self::Future {
         self.waiting = None;
-        match self.permit.take().filter(Permit::is_current) {
-            Some(permit) => self.breaker.start(permit.begun(), request),
+        match self.permit.take().and_then(Permit::begun) {
+            Some(permit) => self.breaker.start(permit, request),
             None => self.breaker.call_ready(request),
         }
     }

@@ -9,7 +9,7 @@ use std::{
 use futures_util::FutureExt;
 use tower::{Layer, Service};
 use tower_breaker::{
-    Circuit, CircuitBreakerLayer, Config, Mode, Rejected, State,
+    Circuit, CircuitBreakerLayer, Config, Mode, Outcome, Rejected, State,
     classify::ErrorsAsFailures,
     config::{CancelledAfter, HalfOpen, Probing, Ramp, Recovery},
     machine::RejectReason,
@@ -203,7 +203,7 @@ fn a_leave_of_a_phase_that_is_over_is_asked_for_again() {
     let (mut service, hand) = guarded(&circuit);
     let caller = Caller::new();
     assert!(is_ready(&caller, &mut service));
-    acquire(&circuit).record(tower_breaker::Outcome::failure());
+    acquire(&circuit).record(Outcome::failure());
     assert_eq!(circuit.state(), State::Open, "the other probe has failed");
     assert!(!is_ready(&caller, &mut service), "a balancer that looks again is told");
     assert_eq!(hand.calls(), 0);
@@ -231,7 +231,7 @@ fn while_a_share_passes_a_waiting_caller_tries_now_and_then() {
     let (circuit, clock) = manual(THREE.recovery(Recovery::Ramp(ramp)));
     trip(&circuit);
     clock.advance(SECOND);
-    acquire(&circuit).record(tower_breaker::Outcome::Success);
+    acquire(&circuit).record(Outcome::Success);
     assert_eq!(circuit.state(), State::Recovering);
     let (mut service, _) = guarded(&circuit);
     let caller = Caller::new();
@@ -279,6 +279,53 @@ fn an_endpoint_that_was_ready_may_say_that_it_has_failed_in_each_state() {
     hand.set(Readiness::Broken);
     assert!(matches!(caller.poll_ready(&mut service), Poll::Ready(Err(_))));
     assert_eq!(probed.state(), State::Open, "a failed probe");
+}
+
+/// An endpoint that a balancer holds ready and does not pick.
+#[test]
+fn a_leave_that_nobody_uses_is_no_failure_however_long_it_is_held() {
+    for state in [State::HalfOpen, State::Recovering] {
+        let (circuit, clock) = manual(Config::new().initial_state(state));
+        let (mut service, _hand) = guarded(&circuit);
+        let caller = Caller::new();
+        for _ in 0..20 {
+            assert!(is_ready(&caller, &mut service), "{state}");
+            clock.advance(40 * SECOND);
+            assert_eq!(circuit.check().err().map(|rejected| rejected.reason()), None, "its slot is free");
+            assert_eq!(circuit.state(), state);
+        }
+        assert!(call(&mut service).is_ok(), "it asks anew");
+        let ledger = circuit.snapshot().ledger;
+        assert_eq!((ledger.succeeded, ledger.failed, ledger.rejected), (1, 0, 0), "{state}");
+        assert_ne!(circuit.state(), State::Open);
+    }
+}
+
+#[test]
+fn a_call_has_its_time_from_when_it_begins_and_none_begins_in_the_slot_of_another() {
+    let half_open = HalfOpen::new().probe_timeout(30 * SECOND).max_concurrent_probes(1);
+    let (circuit, clock) = manual(Config::new().half_open(half_open).initial_state(State::HalfOpen));
+    let (mut service, hand) = guarded(&circuit);
+    let caller = Caller::new();
+    assert!(is_ready(&caller, &mut service));
+    hand.answer(Answer::Hangs);
+    clock.advance(29 * SECOND);
+    let probe = service.call(());
+    clock.advance(29 * SECOND);
+    assert_eq!(circuit.check().err().map(|rejected| rejected.reason()), Some(RejectReason::HalfOpen));
+    clock.advance(SECOND);
+    assert!(circuit.check().is_ok(), "its time is over");
+    drop(probe);
+    assert_eq!(circuit.snapshot().ledger.late, 1);
+
+    hand.answer(Answer::Good);
+    assert!(is_ready(&caller, &mut service));
+    clock.advance(30 * SECOND);
+    let other = acquire(&circuit);
+    let error = call(&mut service).expect_err("the only slot is lent to another");
+    assert_eq!(Rejected::find(&*error).expect("a rejection").reason(), RejectReason::HalfOpen);
+    other.record(Outcome::Success);
+    assert_eq!(circuit.snapshot().ledger.failed, 0);
 }
 
 #[test]
