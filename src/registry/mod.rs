@@ -184,7 +184,12 @@ impl<K: Key> Registry<K> {
     /// stands in [`Registry::forgotten`] and would be counted twice.
     pub fn insert(&self, key: K, circuit: Circuit) -> Option<Circuit> {
         let entry = Arc::new(Entry::new(Arc::new(key), circuit.clone(), false, &self.0.alive));
-        let old = self.replace(&entry);
+        let old = self.0.change(|books, pin, now| {
+            let old = self.0.expel(&*entry.key, books, pin, now);
+            books.tell(&entry, if old.is_some() { EntryChange::Replaced } else { EntryChange::Added });
+            self.0.live.insert(Arc::clone(&entry), pin);
+            old
+        });
         // Of a plan that says nothing of it, so that it gets what was planned before it came.
         self.catch_up(&entry, Arc::new(Plan::new(circuit.config())));
         self.warn_of_duplicates(&circuit);
@@ -201,16 +206,6 @@ impl<K: Key> Registry<K> {
             let entry = self.0.live.get(key, pin).map(Arc::clone)?;
             books.tell(&entry, EntryChange::Removed);
             self.0.expel(key, books, pin, now)
-        })
-    }
-
-    fn replace(&self, entry: &Arc<Entry<K>>) -> Option<Circuit> {
-        self.0.change(|books, pin, now| {
-            let old = self.0.expel(&*entry.key, books, pin, now);
-            let change = if old.is_some() { EntryChange::Replaced } else { EntryChange::Added };
-            books.tell(entry, change);
-            self.0.live.insert(Arc::clone(entry), pin);
-            old
         })
     }
 
