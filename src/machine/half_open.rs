@@ -127,16 +127,16 @@ impl HalfOpen {
     }
 
     /// Takes note that a probe that was admitted has not begun.
-    pub(crate) fn reserve(&mut self, settings: &Settings, id: u64, now: Instant) {
+    pub(crate) fn reserve(&mut self, settings: &Settings, lease: u64, now: Instant) {
         let under_way = self.under_way(now);
-        self.leases.reserve(id);
+        self.leases.reserve(lease);
         self.stretch_ended(settings, under_way);
     }
 
     /// Lends a slot anew, in place of one that is still lent.
-    pub(crate) fn begin(&mut self, settings: &Settings, id: u64, now: Instant) -> u64 {
+    pub(crate) fn begin(&mut self, settings: &Settings, lease: u64, now: Instant) -> u64 {
         let under_way = self.under_way(now);
-        self.leases.give_back(id, now);
+        self.leases.give_back(lease, now);
         self.leases.expire(now);
         self.stretch_ended(settings, under_way);
         self.lend(settings, now)

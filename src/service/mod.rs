@@ -259,10 +259,10 @@ impl<S, P> CircuitBreaker<S, P> {
         S: Service<Req>,
         P: Policy<Req, S::Response, S::Error>,
     {
-        if !word.passes() {
-            return Poll::Ready(Ok(()));
-        }
-        match self.policy.circuit().guard(|| self.inner.poll_ready(cx)) {
+        // Nobody is asked who would not be called.
+        let passes = word.passes();
+        let answer = if passes { self.policy.circuit().guard(|| self.inner.poll_ready(cx)) } else { Poll::Pending };
+        match answer {
             Poll::Ready(Err(error)) => {
                 self.readiness = Readiness::None;
                 Poll::Ready(Err(self.readiness_failed(error)))
