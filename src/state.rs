@@ -43,6 +43,15 @@ impl fmt::Display for State {
     }
 }
 
+/// Who has set a mode. What an operator wants is saved, and keeps a registry from forgetting; the others will say it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Giver {
+    Group,
+    Operator,
+    /// Or code, when the circuit was built.
+    Settings,
+}
+
 /// What an operator wants, apart from what is measured. It lasts until it is changed or its own time is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "each mode is a promise about every call; users match on all of them")]

@@ -16,7 +16,7 @@ use crate::{
     clock::{AnyClock, Clock, SystemClock},
     config::{Config, ConfigError},
     observe::Observer,
-    state::Mode,
+    state::{Giver, Mode},
     sync::Arc,
 };
 
@@ -139,7 +139,7 @@ impl Builder {
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let circuit = Circuit::from(Shared::new(self.name, self.config, seed, self.clock, self.users));
         if self.mode != Mode::Auto {
-            circuit.give_mode(self.mode);
+            circuit.give_mode(self.mode, Giver::Settings);
         }
         if let Some(place) = place {
             place.take(&circuit);

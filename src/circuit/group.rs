@@ -7,10 +7,10 @@ use crate::{
     config::{ConfigError, Fault},
     machine::Event,
     observe::Observer,
-    state::{Mode, State},
+    state::{Giver, Mode, State},
     sync::{
         Arc, Mutex, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -68,14 +68,12 @@ struct Member {
     circuit: Weak<Handle>,
     /// Whether it passes all calls although it is open.
     overruled: bool,
-    /// Whether it does so because the group has set its mode, and nobody else.
-    ours: Arc<AtomicBool>,
 }
 
 /// What is to be done outside of the lock.
 #[derive(Default)]
 struct Plan {
-    modes: Vec<(Circuit, Mode, Arc<AtomicBool>)>,
+    modes: Vec<(Circuit, Mode)>,
     trip: Option<(Circuit, String)>,
 }
 
@@ -174,8 +172,7 @@ impl Inner {
             let overruled = self.out.contains(&member.number) && !left_out.contains(&member.number);
             if mem::replace(&mut member.overruled, overruled) != overruled {
                 let mode = if overruled { Mode::MetricsOnly } else { Mode::Auto };
-                let handle = member.circuit.upgrade();
-                plan.modes.extend(handle.map(|handle| (Circuit(handle), mode, Arc::clone(&member.ours))));
+                plan.modes.extend(member.circuit.upgrade().map(|handle| (Circuit(handle), mode)));
             }
         }
         if let Some((service, at)) = &self.service {
@@ -191,15 +188,14 @@ impl Inner {
 
 impl Plan {
     fn carry_out(self) {
-        for (circuit, mode, ours) in self.modes {
-            // What an operator has set stays, and what it was built with. Relaxed: one thread at a time is here.
-            let may = match mode {
-                Mode::Auto => ours.swap(false, Ordering::Relaxed) && circuit.is_given(Mode::MetricsOnly),
+        for (circuit, mode) in self.modes {
+            // What anybody else has set stays.
+            let is_free = match mode {
+                Mode::Auto => circuit.mode_by(Giver::Group) != Mode::Auto,
                 _ => circuit.mode() == Mode::Auto,
             };
-            if may {
-                circuit.give_mode(mode);
-                ours.store(mode != Mode::Auto, Ordering::Relaxed);
+            if is_free {
+                circuit.give_mode(mode, Giver::Group);
             }
         }
         if let Some((service, said)) = self.trip {
@@ -236,8 +232,7 @@ pub(super) struct Place {
 impl Place {
     /// From now on it is `circuit`'s.
     pub(super) fn take(self, circuit: &Circuit) {
-        let member =
-            Member { number: self.number, circuit: Arc::downgrade(&circuit.0), overruled: false, ours: Arc::default() };
+        let member = Member { number: self.number, circuit: Arc::downgrade(&circuit.0), overruled: false };
         self.group.0.inner.lock().members.push(member);
         self.group.went(self.number, circuit.state());
     }

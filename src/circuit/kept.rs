@@ -3,7 +3,7 @@
 use crate::{
     circuit::{Circuit, Handle},
     machine::Snapshot,
-    state::Mode,
+    state::{Giver, Mode},
     sync::{
         Arc, OnceLock, Weak,
         atomic::{Ordering, fence},
@@ -20,7 +20,8 @@ impl Circuit {
     /// Reports whether an operator has set its mode, or its next probe is not due: in a mode that lets all calls pass too.
     pub(crate) fn is_of_note(&self, now: Instant) -> bool {
         self.0.shared.look(|core| {
-            core.operators_mode(now) != Mode::Auto || core.next_probe().is_some_and(|next_probe| now < next_probe)
+            core.mode_by(Giver::Operator, now) != Mode::Auto
+                || core.next_probe().is_some_and(|next_probe| now < next_probe)
         })
     }
 

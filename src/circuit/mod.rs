@@ -72,7 +72,7 @@ use crate::{
     machine::Snapshot,
     outcome::Outcome,
     rejected::Rejected,
-    state::{Mode, State},
+    state::{Giver, Mode, State},
     sync::{Arc, OnceLock, number_thread, thread_number, threads},
 };
 
@@ -241,14 +241,14 @@ impl Circuit {
         self.0.shared.set_mode(mode, lasting);
     }
 
-    /// Sets a mode that code or settings want: no operator's wish, so it is not saved and keeps no registry from forgetting.
-    pub(crate) fn give_mode(&self, mode: Mode) {
-        self.0.shared.give_mode(mode);
+    /// Sets a mode that no operator wants, so it is not saved and keeps no registry from forgetting.
+    pub(crate) fn give_mode(&self, mode: Mode, giver: Giver) {
+        self.0.shared.give_mode(mode, giver);
     }
 
-    /// Reports whether code or settings want it in this mode, and no operator has had a word since.
-    pub(crate) fn is_given(&self, mode: Mode) -> bool {
-        self.0.shared.look(|core| core.is_given(mode))
+    /// The mode that it has from this giver and nobody since, or none.
+    pub(crate) fn mode_by(&self, giver: Giver) -> Mode {
+        self.0.shared.read(|core, now| core.mode_by(giver, now))
     }
 
     /// Rejects every call until another mode is set. For a time: [`Circuit::set_mode`].
@@ -356,11 +356,13 @@ impl Circuit {
         Waiter::new(&self.0.shared)
     }
 
-    /// Reports whether a call that passes now is a probe.
+    /// Reports whether a call that passes now is a probe, or may be one by the time that it does.
     pub(crate) fn is_probing(&self) -> bool {
         self.0.shared.read(|core, now| {
-            // In the other modes a call that passes goes with all others, whatever the state.
-            core.effective_mode(now) == Mode::Auto && matches!(core.state(), State::Open | State::HalfOpen)
+            // In other modes a call that passes goes with all others, whatever the state; but when the time of one is over, nobody
+            // is woken.
+            let as_measured = core.effective_mode(now) == Mode::Auto || core.mode_until().is_some();
+            as_measured && matches!(core.state(), State::Open | State::HalfOpen)
         })
     }
 

@@ -20,7 +20,7 @@ use crate::{
     machine::{Core, Ended, Epoch, Event, Kind, Machine, Reason, RejectReason, Rejection, Settings, Snapshot, Stamp},
     observe::{self, Key, Observer},
     outcome::Outcome,
-    state::{Mode, State},
+    state::{Giver, Mode, State},
     sync::{Arc, Mutex, OnceLock},
     time::{Instant, Nanos},
 };
@@ -288,8 +288,8 @@ impl Shared {
         self.change(|machine| machine.begin(stamp, now))
     }
 
-    pub(super) fn give_mode(&self, mode: Mode) {
-        self.operate(|machine, now| machine.give_mode(mode, now));
+    pub(super) fn give_mode(&self, mode: Mode, giver: Giver) {
+        self.operate(|machine, now| machine.give_mode(mode, giver, now));
     }
 
     /// Opens the circuit, if it is closed, because somebody says so.

@@ -9,8 +9,8 @@ use crate::state::{Mode, State};
 
 /// How a program is doing, in the shape of Spring's actuator. See [`Dashboard::health`](super::Dashboard::health).
 ///
-/// `UP`, unless a circuit that was called [critical](super::Dashboard::critical) is open, by what was measured or because
-/// somebody wants it.
+/// `UP`, unless a circuit that was called [critical](super::Dashboard::critical) turns calls away, by what was measured or because
+/// somebody wants it. One whose next probe is due does not.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Health {
     status: Status,

@@ -6,7 +6,7 @@
 //! let dashboard = Dashboard::new();
 //! let payments = Circuit::builder("payments").observe(dashboard.observer()).build()?;
 //! dashboard.add(payments.clone());
-//! dashboard.critical("payments"); // while it is open, the health is DOWN
+//! dashboard.critical("payments"); // while it rejects, the health is DOWN
 //!
 //! let each = dashboard.clone();
 //! let tenants = Registry::by_key("tenants").each(move |_: &String, circuit| circuit.observe(each.observer())).build()?;

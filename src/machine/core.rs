@@ -16,7 +16,7 @@ use crate::{
         stamp::{Epoch, Finished, Kind, Stamp},
     },
     rng::Rng,
-    state::{Mode, State},
+    state::{Giver, Mode, State},
     time::Instant,
 };
 
@@ -49,8 +49,7 @@ pub(crate) struct Core {
     pub(super) epoch: u64,
     pub(super) entered: Instant,
     pub(super) mode: Mode,
-    /// Whether whoever gave the mode will give it again: code or settings, but no operator.
-    mode_given: bool,
+    giver: Giver,
     /// When the mode ends by itself; never where it was set for good.
     pub(super) mode_until: Instant,
     pub(super) rng: Rng,
@@ -83,7 +82,7 @@ impl Core {
             epoch: 1,
             entered: now,
             mode: Mode::Auto,
-            mode_given: false,
+            giver: Giver::Operator,
             mode_until: Instant::FAR,
             rng: Rng::new(seed),
             streak: 0,
@@ -199,10 +198,10 @@ impl Core {
         }
     }
 
-    /// Sets the mode for good, as code or settings want it. It is no operator's wish, which is saved and kept.
-    pub(crate) fn give_mode(&mut self, mode: Mode, now: Instant) {
+    /// Sets the mode for good, as somebody wants it who is no operator.
+    pub(crate) fn give_mode(&mut self, mode: Mode, giver: Giver, now: Instant) {
         self.set_mode(mode, None, now);
-        self.mode_given = true;
+        self.giver = giver;
     }
 
     /// Closes the circuit and forgets all history; the mode stays.
@@ -254,14 +253,9 @@ impl Core {
         self.mode
     }
 
-    /// Reports whether it is in this mode because code or settings want it.
-    pub(crate) fn is_given(&self, mode: Mode) -> bool {
-        self.mode_given && self.mode == mode
-    }
-
-    /// The mode that an operator has set, or none.
-    pub(crate) fn operators_mode(&self, now: Instant) -> Mode {
-        if self.mode_given { Mode::Auto } else { self.effective_mode(now) }
+    /// The mode that this giver has set and nobody since, or none.
+    pub(crate) fn mode_by(&self, giver: Giver, now: Instant) -> Mode {
+        if self.giver == giver { self.effective_mode(now) } else { Mode::Auto }
     }
 
     /// When the mode ends by itself.
@@ -368,7 +362,7 @@ impl Core {
 
     fn change_mode(&mut self, mode: Mode, until: Option<Instant>) {
         self.mode_until = until.filter(|_| mode != Mode::Auto).unwrap_or(Instant::FAR);
-        self.mode_given = false;
+        self.giver = Giver::Operator;
         let from = std::mem::replace(&mut self.mode, mode);
         if from != mode {
             self.tell(Event::ModeChanged { circuit: Arc::clone(&self.name), from, to: mode });

@@ -78,7 +78,7 @@ use self::{rules::Counts, stamp::Finished, tally::Tally};
 use crate::{
     config::{Config, ConfigError},
     outcome::Outcome,
-    state::{Mode, State},
+    state::{Giver, Mode, State},
     time::Instant,
 };
 
@@ -160,8 +160,8 @@ impl Machine {
         self.core.begin(stamp, now)
     }
 
-    pub(crate) fn give_mode(&mut self, mode: Mode, now: Instant) {
-        self.change(now, |core| core.give_mode(mode, now));
+    pub(crate) fn give_mode(&mut self, mode: Mode, giver: Giver, now: Instant) {
+        self.change(now, |core| core.give_mode(mode, giver, now));
     }
 
     /// Closes the circuit and forgets all history; the mode and the ledger stay.

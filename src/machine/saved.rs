@@ -8,7 +8,7 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 use crate::{
     config::YEAR,
     machine::{Core, Machine, Outage, Reason, core::Phase},
-    state::{Mode, State},
+    state::{Giver, Mode, State},
     time::{Instant, nanos},
 };
 
@@ -165,7 +165,7 @@ impl Core {
             traffic: outage.traffic,
             usual_latency: outage.usual_latency,
         });
-        let mode = self.operators_mode(now);
+        let mode = self.mode_by(Giver::Operator, now);
         Memory {
             state: self.state(),
             wait_left: self.next_probe().map_or(Duration::ZERO, |next| next.since(now)),

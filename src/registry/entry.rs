@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     circuit::{Circuit, Permit},
     rejected::Rejected,
-    state::State,
+    state::{Giver, Mode, State},
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -20,6 +20,8 @@ pub(super) struct Entry<K> {
     pub(super) circuit: Circuit,
     /// By the registry; it is the user's own otherwise.
     pub(super) made: bool,
+    /// The mode that it was built with, where that is the user's own: it has it where nothing else is said.
+    pub(super) came_in: Mode,
     /// [`QUIET`], [`ASKED`] or [`GONE`].
     ///
     /// | from | to | who |
@@ -46,7 +48,8 @@ const GONE: u8 = 2;
 
 impl<K> Entry<K> {
     pub(super) fn new(key: Arc<K>, circuit: Circuit, made: bool, alive: &Arc<()>) -> Self {
-        Self { key, circuit, made, state: AtomicU8::new(QUIET), _alive: Arc::clone(alive) }
+        let came_in = circuit.mode_by(Giver::Settings);
+        Self { key, circuit, made, came_in, state: AtomicU8::new(QUIET), _alive: Arc::clone(alive) }
     }
 
     /// Answers a call all of whose steps are guarded; none if the circuit cannot be found any more.

@@ -6,7 +6,10 @@ use super::{
     entry::Entry,
     plan::{Plan, Terms, reconfigure},
 };
-use crate::{state::Mode, sync::Arc};
+use crate::{
+    state::{Giver, Mode},
+    sync::Arc,
+};
 
 /// A circuit that follows a new plan.
 #[derive(Debug)]
@@ -47,7 +50,7 @@ impl<K: Key> Registry<K> {
         let entries: Vec<Arc<Entry<K>>> = self.0.live.iter(&self.0.live.pin_to_read()).map(Arc::clone).collect();
         reconfigure(&self.0.overflow, Some(to.common.config));
         if from.disabled != to.disabled {
-            self.0.overflow.give_mode(if to.disabled { Mode::Disabled } else { OVERFLOW });
+            self.0.overflow.give_mode(if to.disabled { Mode::Disabled } else { OVERFLOW }, Giver::Settings);
         }
         let turn = |entry: &Arc<Entry<K>>| {
             let (from, to) = self.0.recipe.bring(entry, from, to);

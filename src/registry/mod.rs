@@ -190,8 +190,9 @@ impl<K: Key> Registry<K> {
             self.0.live.insert(Arc::clone(&entry), pin);
             old
         });
-        // Of a plan that says nothing of it, so that it gets what was planned before it came.
-        self.catch_up(&entry, Arc::new(Plan::new(circuit.config())));
+        let plan = self.0.plan();
+        self.0.recipe.welcome(&entry, &plan);
+        self.catch_up(&entry, plan);
         self.warn_of_duplicates(&circuit);
         old
     }

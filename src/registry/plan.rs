@@ -6,7 +6,7 @@ use super::{Key, Registry, builder::Recipe, entry::Entry};
 use crate::{
     circuit::{Circuit, Tags},
     config::Config,
-    state::Mode,
+    state::{Giver, Mode},
     sync::Arc,
 };
 
@@ -82,11 +82,21 @@ impl<K: Key> Recipe<K> {
         let config = entry.circuit.config();
         reconfigure(&entry.circuit, will.config);
         if was.mode != will.mode {
-            entry.circuit.give_mode(will.mode);
+            entry.circuit.give_mode(will.mode, Giver::Settings);
         }
         let tags = entry.circuit.tags();
         let is = Terms { config: will.config.unwrap_or(config), mode: will.mode, tags: tags.clone() };
         (Terms { config, mode: was.mode, tags }, is)
+    }
+
+    /// Gives a circuit that somebody brings what a plan says of it. An operator's wish stays, but where it is disabled.
+    pub(super) fn welcome(&self, entry: &Entry<K>, plan: &Plan<K>) {
+        let Target { config, mode } = self.target(entry, plan);
+        reconfigure(&entry.circuit, config);
+        let is_free = mode == Mode::Disabled || entry.circuit.mode_by(Giver::Operator) == Mode::Auto;
+        if is_free && mode != entry.circuit.mode() {
+            entry.circuit.give_mode(mode, Giver::Settings);
+        }
     }
 
     fn target(&self, entry: &Entry<K>, plan: &Plan<K>) -> Target {
@@ -95,7 +105,7 @@ impl<K: Key> Recipe<K> {
             let (config, mode) = self.builder(plan, &entry.key).terms();
             Target { config: Some(config), mode }
         } else {
-            let mode = own.terms.as_ref().map_or(Mode::Auto, |terms| terms.mode);
+            let mode = own.terms.as_ref().map_or(entry.came_in, |terms| terms.mode);
             Target { config: own.terms.as_ref().map(|terms| terms.config), mode }
         };
         if own.disabled { Target { mode: Mode::Disabled, ..target } } else { target }

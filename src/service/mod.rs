@@ -260,7 +260,7 @@ impl<S, P> CircuitBreaker<S, P> {
         P: Policy<Req, S::Response, S::Error>,
     {
         // Nobody is asked who would not be called.
-        let passes = word.passes();
+        let passes = word.passes() || self.policy.circuit().wants_readiness();
         let answer = if passes { self.policy.circuit().guard(|| self.inner.poll_ready(cx)) } else { Poll::Pending };
         match answer {
             Poll::Ready(Err(error)) => {

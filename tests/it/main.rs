@@ -7,6 +7,7 @@ mod support;
 
 mod calls;
 mod readiness;
+mod readiness_again;
 mod readiness_mock;
 mod readiness_race;
 mod shown;

@@ -50,48 +50,6 @@ fn ready_stays_ready_until_the_call() {
     assert!(caller.poll_ready(&mut service).is_pending(), "after the call the inner service is asked again");
 }
 
-/// A balancer asks once more before it calls, to hear that a connection is dead.
-#[test]
-fn a_service_that_was_ready_may_say_that_it_has_failed_and_that_counts_once() {
-    let circuit = circuit(THREE);
-    let (mut service, hand) = guarded(&circuit);
-    let caller = Caller::new();
-    assert!(is_ready(&caller.poll_ready(&mut service)));
-    hand.set(Readiness::Broken);
-    let Poll::Ready(Err(error)) = caller.poll_ready(&mut service) else { panic!("the error is hidden") };
-    assert!(Rejected::find(&*error).is_none(), "{error}");
-    assert_eq!(circuit.snapshot().ledger.failed, 1);
-    hand.set(Readiness::Busy);
-    assert!(caller.poll_ready(&mut service).is_pending(), "it was ready before the error only");
-    hand.set(Readiness::Ready);
-    assert!(is_ready(&caller.poll_ready(&mut service)));
-    circuit.force_open();
-    hand.set(Readiness::Broken);
-    assert!(is_ready(&caller.poll_ready(&mut service)), "nobody is asked who would not be called");
-    assert_eq!(circuit.snapshot().ledger.failed, 1);
-}
-
-#[test]
-fn in_a_mode_that_rejects_nothing_a_busy_service_is_waited_for_though_the_circuit_is_open() {
-    for mode in [Mode::MetricsOnly, Mode::Disabled] {
-        let circuit = circuit(THREE);
-        trip(&circuit);
-        circuit.set_mode(mode, None);
-        let (mut service, hand) = guarded(&circuit);
-        hand.set(Readiness::Busy);
-        let caller = Caller::new();
-        assert!(caller.poll_ready(&mut service).is_pending(), "{mode}");
-        hand.set(Readiness::Ready);
-        assert!(caller.woken() > 0 && is_ready(&caller.poll_ready(&mut service)), "{mode}");
-        assert!(service.call(()).now_or_never().expect("an answer").is_ok(), "{mode}");
-        hand.set(Readiness::Busy);
-        assert!(caller.poll_ready(&mut service).is_pending());
-        circuit.auto();
-        assert!(is_ready(&caller.poll_ready(&mut service)), "now it is open, and rejects");
-        assert_eq!((circuit.state(), circuit.snapshot().ledger.rejected), (State::Open, 0));
-    }
-}
-
 /// tower-service: "Until a request is dispatched, repeated calls to `poll_ready` must return either `Ready(Ok(()))` or
 /// `Ready(Err(_))`."
 #[test]

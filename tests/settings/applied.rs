@@ -1,7 +1,8 @@
 //! Settings for circuits that run already.
 
 use tower_breaker::{
-    Circuit, Config, Mode, Outcome, Registry, State,
+    Circuit, Config, Failure, Mode, Outcome, Registry, State,
+    circuit::Group,
     clock::ManualClock,
     config::{Consecutive, FailureRate},
     settings::Changes,
@@ -156,6 +157,37 @@ fn what_is_inserted_after_the_file_was_applied_gets_what_it_says() {
     assert_eq!(insert("payments", Mode::Auto), (Mode::Disabled, true));
     assert_eq!(insert("searched", Mode::Auto), (Mode::MetricsOnly, false));
     assert_eq!(insert("other", Mode::MetricsOnly), (Mode::MetricsOnly, true), "of which it says nothing");
+
+    let forced = Circuit::builder("searched").build().expect("the settings are good");
+    forced.force_open();
+    circuits.insert("searched".to_owned(), forced.clone());
+    assert_eq!(forced.mode(), Mode::ForcedOpen, "an operator has said so");
+    let _ = circuits.apply(&read("").disable("*"));
+    assert_eq!((forced.mode(), circuits.circuit("other").mode()), (Mode::Disabled, Mode::Disabled));
+    let _ = circuits.apply(&read(""));
+    assert_eq!(
+        (forced.mode(), circuits.circuit("other").mode()),
+        (Mode::Auto, Mode::MetricsOnly),
+        "as they were built"
+    );
+}
+
+#[test]
+fn a_group_does_not_end_the_mode_of_a_file() {
+    let group = Group::new(0.5).expect("a share");
+    let circuits = by_name();
+    let endpoints = ["a", "b"].map(|name| {
+        let circuit = Circuit::builder(name).config(Config::classic()).group(&group).build().expect("it is good");
+        circuits.insert(name.to_owned(), circuit.clone());
+        circuit
+    });
+    for circuit in &endpoints {
+        circuit.try_acquire().expect("it is closed").record(Failure::new().tripping());
+    }
+    assert_eq!(endpoints.each_ref().map(Circuit::mode), [Mode::MetricsOnly; 2], "all are out, so all pass");
+    let _ = circuits.apply(&read("[by_name.a]\nmode = 'metrics_only'"));
+    endpoints.iter().for_each(Circuit::reset);
+    assert_eq!(endpoints.each_ref().map(Circuit::mode), [Mode::MetricsOnly, Mode::Auto]);
 }
 
 #[test]
