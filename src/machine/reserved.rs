@@ -114,11 +114,11 @@ mod tests {
     #[test]
     fn a_call_that_has_leave_begins_once_in_its_phase() {
         let mut machine = half_open();
+        let mut late = reserve(&mut machine, at(0));
         let mut stamp = reserve(&mut machine, at(0));
         let mut double = stamp.double();
         assert!(machine.begin(&mut stamp, at(1)));
         assert!(!machine.begin(&mut double, at(1)), "that slot was given back");
-        let mut late = reserve(&mut machine, at(1));
         machine.settle(stamp, Some(Outcome::failure()), at(2));
         assert_eq!(machine.state(), State::Open);
         assert!(!machine.begin(&mut late, at(2)), "that phase is over");

@@ -302,6 +302,29 @@ fn a_leave_that_nobody_uses_is_no_failure_however_long_it_is_held() {
 }
 
 #[test]
+fn leave_that_is_there_is_used_and_not_asked_for_twice_and_what_is_over_is_asked_for_anew() {
+    for state in [State::HalfOpen, State::Recovering] {
+        let (circuit, _clock) = manual(Config::new().initial_state(state));
+        let (mut service, _hand) = guarded(&circuit);
+        let caller = Caller::new();
+        for _ in 0..3 {
+            assert!(is_ready(&caller, &mut service));
+        }
+        assert!(call(&mut service).is_ok());
+        let ledger = circuit.snapshot().ledger;
+        assert_eq!((ledger.succeeded, ledger.cancelled, ledger.late), (1, 0, 0), "{state}");
+    }
+    let half_open = HalfOpen::new().probe_timeout(30 * SECOND).max_concurrent_probes(1);
+    let (circuit, clock) = manual(Config::new().half_open(half_open).initial_state(State::HalfOpen));
+    let (mut service, _hand) = guarded(&circuit);
+    let caller = Caller::new();
+    assert!(is_ready(&caller, &mut service));
+    clock.advance(30 * SECOND);
+    let _other = acquire(&circuit);
+    assert!(!is_ready(&caller, &mut service), "the only slot is lent to another");
+}
+
+#[test]
 fn a_call_has_its_time_from_when_it_begins_and_none_begins_in_the_slot_of_another() {
     let half_open = HalfOpen::new().probe_timeout(30 * SECOND).max_concurrent_probes(1);
     let (circuit, clock) = manual(Config::new().half_open(half_open).initial_state(State::HalfOpen));

@@ -144,13 +144,15 @@ fn a_circuit_in_the_mode_that_all_are_made_in_is_forgotten_as_any_other_unless_i
         assert!(tenants.find("key").is_none(), "{mode:?}");
         assert_eq!(tenants.overflow().snapshot().ledger.succeeded, 0, "each newcomer found room");
     }
-    let open = THREE.probing(Probing::fixed(20 * MINUTE));
-    let (tenants, clock) =
-        registry(open, |builder| builder.each(|_: &String, circuit| circuit.mode(Mode::MetricsOnly)));
-    trip(&tenants, "open");
-    long_after(&tenants, &clock);
-    long_after(&tenants, &clock);
-    assert_eq!(tenants.find("open").map(|circuit| circuit.state()), Some(State::Open), "would it reject?");
+    for (wait, found) in [(2 * IDLE, None), (2 * IDLE + SECOND, Some(State::Open)), (9 * IDLE, Some(State::Open))] {
+        let open = THREE.probing(Probing::fixed(wait));
+        let (tenants, clock) = registry(open, |builder| builder.each(|_: &String, it| it.mode(Mode::MetricsOnly)));
+        trip(&tenants, "open");
+        long_after(&tenants, &clock);
+        long_after(&tenants, &clock);
+        strangers(&tenants, "at once", 100);
+        assert_eq!(tenants.find("open").map(|circuit| circuit.state()), found, "would it reject? {wait:?}");
+    }
 }
 
 #[test]
