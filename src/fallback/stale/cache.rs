@@ -54,7 +54,7 @@ struct Withdrawn {
     all: AtomicU64,
     /// Of keys, many of which share a number, so that some answers are read in vain: of bodies that take 100 ms one in forty, where
     /// a thousand keys a second are forgotten. 32 KiB.
-    some: Box<[AtomicU64; 4_096]>,
+    some: Box<[AtomicU64]>,
     hasher: RandomState,
 }
 
@@ -157,16 +157,13 @@ impl StaleCache {
 
 impl Withdrawn {
     fn new() -> Self {
-        Self {
-            all: AtomicU64::new(0),
-            some: Box::new([const { AtomicU64::new(0) }; 4_096]),
-            hasher: RandomState::new(),
-        }
+        let some = (0..4_096).map(|_| AtomicU64::default()).collect();
+        Self { all: AtomicU64::default(), some, hasher: RandomState::new() }
     }
 
     fn of(&self, key: &str) -> &AtomicU64 {
-        let number = usize::try_from(self.hasher.hash_one(key) % 4_096).unwrap_or_default();
-        &self.some[number]
+        let number = self.hasher.hash_one(key) % self.some.len() as u64;
+        &self.some[usize::try_from(number).unwrap_or_default()]
     }
 
     /// How often this key was forgotten, at least.
