@@ -158,8 +158,7 @@ where
         }
         let was_ready = self.breaker.readiness == Readiness::Inner;
         let Some(permit) = &mut self.permit else {
-            let word = self.breaker.policy.circuit().word();
-            return if was_ready { self.breaker.poll_again(word, cx) } else { self.breaker.poll_inner(cx) };
+            return if was_ready { self.breaker.poll_again(cx) } else { self.breaker.poll_inner(cx) };
         };
         match permit.guard(|| self.breaker.inner.poll_ready(cx)) {
             Poll::Ready(Ok(())) => {

@@ -254,13 +254,13 @@ impl<S, P> CircuitBreaker<S, P> {
     /// dead. It cannot take its readiness back but by an error.
     #[cold]
     #[inline(never)]
-    fn poll_again<Req>(&mut self, word: Word, cx: &mut Context<'_>) -> Poll<Result<(), ErrorOf<S, P, Req>>>
+    fn poll_again<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ErrorOf<S, P, Req>>>
     where
         S: Service<Req>,
         P: Policy<Req, S::Response, S::Error>,
     {
         // Nobody is asked who would not be called.
-        let passes = word.passes() || self.policy.circuit().wants_readiness();
+        let passes = self.policy.circuit().wants_readiness();
         let answer = if passes { self.policy.circuit().guard(|| self.inner.poll_ready(cx)) } else { Poll::Pending };
         match answer {
             Poll::Ready(Err(error)) => {
@@ -278,6 +278,9 @@ impl<S, P> CircuitBreaker<S, P> {
         S: Service<Req>,
         P: Policy<Req, S::Response, S::Error>,
     {
+        if self.readiness == Readiness::Inner {
+            return self.poll_again(cx);
+        }
         if !self.policy.circuit().wants_readiness() {
             return self.promise();
         }
@@ -336,11 +339,9 @@ where
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         let word = self.policy.circuit().word();
-        let asks_below = self.waiter.is_none() && word.passes();
-        if self.readiness == Readiness::Inner {
-            return self.poll_again(word, cx);
-        }
-        if !asks_below && self.promises_at_once(word) {
+        let was_ready = self.readiness == Readiness::Inner;
+        let asks_below = !was_ready && self.waiter.is_none() && word.passes();
+        if !asks_below && !was_ready && self.promises_at_once(word) {
             return Poll::Ready(Ok(()));
         }
         if !asks_below {
