@@ -150,6 +150,20 @@ mod tests {
     }
 
     #[test]
+    fn a_reserved_slot_is_lent_and_no_call_is_under_way_in_it() {
+        let mut leases = Leases::default();
+        let (call, reserved) = (leases.lend(at(0), SECOND), leases.lend(at(1), SECOND * 5));
+        leases.reserve(reserved);
+        assert!(leases.has_calls() && leases.is_under_way(at(0)) && !leases.is_under_way(at(2)));
+        assert_eq!(leases.last_deadline(), Some(at(1)));
+        assert!(leases.is_lent(reserved, at(5)) && !leases.is_lent(reserved, at(6)));
+        assert!(leases.give_back(call, at(0)));
+        assert!(!leases.has_calls() && !leases.is_under_way(at(0)));
+        assert_eq!((leases.last_deadline(), leases.live()), (None, 1));
+        assert_eq!((leases.expire(at(6)), leases.live()), (0, 0), "none had begun");
+    }
+
+    #[test]
     fn a_slot_is_over_at_its_deadline_and_forgotten_when_it_is_given_back() {
         let mut leases = Leases::default();
         let (a, b) = (leases.lend(at(0), SECOND), leases.lend(at(0), SECOND * 2));
