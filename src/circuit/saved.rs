@@ -20,7 +20,8 @@ pub struct Saved {
 
 impl Circuit {
     /// Returns what is worth knowing after a restart of the process: whether it is open, for how long still, since when and
-    /// why, and the mode that an operator has set. What was counted is not part of it: windows are short, and a ledger is that of one process.
+    /// why, and the mode that an operator has set. What was counted is not part of it: windows are short, and a ledger is that
+    /// of one process.
     ///
     /// ```
     /// use std::time::Duration;

@@ -279,17 +279,17 @@ impl Shared {
     /// Takes note that a call has leave and has not begun.
     pub(super) fn reserve(&self, stamp: &Stamp) {
         let now = self.clock.now();
-        self.change(|machine| machine.reserve(stamp, now));
+        self.change(|machine| machine.change(now, |core| core.reserve(stamp, now)));
     }
 
     /// Takes note that it begins; false if the leave is over.
     pub(super) fn begin(&self, stamp: &mut Stamp) -> bool {
         let now = self.clock.now();
-        self.change(|machine| machine.begin(stamp, now))
+        self.change(|machine| machine.change(now, |core| core.begin(stamp, now)))
     }
 
     pub(super) fn give_mode(&self, mode: Mode, giver: Giver) {
-        self.operate(|machine, now| machine.give_mode(mode, giver, now));
+        self.operate(|machine, now| machine.change(now, |core| core.give_mode(mode, giver, now)));
     }
 
     /// Opens the circuit, if it is closed, because somebody says so.

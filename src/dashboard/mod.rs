@@ -128,8 +128,7 @@ impl Dashboard {
     }
 
     /// Says that the program is of no use while this circuit turns calls away: [`Dashboard::health`] is `DOWN` then, until its
-    /// next probe is due. `id` is the name of
-    /// the circuit, or for one of a registry by key `name[key]`, see [`CircuitView::id`].
+    /// next probe is due. `id` is the name of the circuit, or for one of a registry by key `name[key]`, see [`CircuitView::id`].
     ///
     /// Default: no circuit. An instance that is taken out of service because a dependency of it is down helps nobody, unless
     /// another instance would do better.

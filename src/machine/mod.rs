@@ -78,7 +78,7 @@ use self::{rules::Counts, stamp::Finished, tally::Tally};
 use crate::{
     config::{Config, ConfigError},
     outcome::Outcome,
-    state::{Giver, Mode, State},
+    state::{Mode, State},
     time::Instant,
 };
 
@@ -148,20 +148,6 @@ impl Machine {
     /// Sets the mode, for good or until `until`.
     pub fn set_mode(&mut self, mode: Mode, until: Option<Instant>, now: Instant) {
         self.change(now, |core| core.set_mode(mode, until, now));
-    }
-
-    /// See [`Core::reserve`].
-    pub(crate) fn reserve(&mut self, stamp: &Stamp, now: Instant) {
-        self.core.reserve(stamp, now);
-    }
-
-    /// See [`Core::begin`].
-    pub(crate) fn begin(&mut self, stamp: &mut Stamp, now: Instant) -> bool {
-        self.core.begin(stamp, now)
-    }
-
-    pub(crate) fn give_mode(&mut self, mode: Mode, giver: Giver, now: Instant) {
-        self.change(now, |core| core.give_mode(mode, giver, now));
     }
 
     /// Closes the circuit and forgets all history; the mode and the ledger stay.

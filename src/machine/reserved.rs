@@ -76,7 +76,7 @@ mod tests {
 
     fn reserve(machine: &mut Machine, now: Instant) -> Stamp {
         let stamp = machine.admit(now).expect("a slot is free");
-        machine.reserve(&stamp, now);
+        machine.core.reserve(&stamp, now);
         stamp
     }
 
@@ -93,8 +93,8 @@ mod tests {
         let unused = reserve(&mut machine, at(0));
         let mut used = reserve(&mut machine, at(0));
         assert!(machine.admit(at(29)).is_err(), "both slots are taken");
-        assert!(machine.begin(&mut used, at(29)));
-        assert!(!machine.core().is_lent(&unused, at(30)), "it has not begun in time");
+        assert!(machine.core.begin(&mut used, at(29)));
+        assert!(!machine.core.is_lent(&unused, at(30)), "it has not begun in time");
         let third = machine.admit(at(58)).expect("so its slot is free");
         machine.settle(third, None, at(58));
         machine.settle(used, None, at(58));
@@ -103,11 +103,11 @@ mod tests {
         let given_back = reserve(&mut machine, at(100));
         machine.settle(given_back, None, at(120));
         let mut last = reserve(&mut machine, at(200));
-        assert!(machine.begin(&mut last, at(220)));
+        assert!(machine.core.begin(&mut last, at(220)));
         assert!(!is_over(&machine, at(249)));
         machine.settle(last, None, at(249));
         let mut last = reserve(&mut machine, at(300));
-        assert!(machine.begin(&mut last, at(310)));
+        assert!(machine.core.begin(&mut last, at(310)));
         assert!(!is_over(&machine, at(311)) && is_over(&machine, at(312)), "29 s, 29 s and 2 s");
     }
 
@@ -117,12 +117,12 @@ mod tests {
         let mut late = reserve(&mut machine, at(0));
         let mut stamp = reserve(&mut machine, at(0));
         let mut double = stamp.double();
-        assert!(machine.begin(&mut stamp, at(1)));
-        assert!(!machine.begin(&mut double, at(1)), "that slot was given back");
+        assert!(machine.core.begin(&mut stamp, at(1)));
+        assert!(!machine.core.begin(&mut double, at(1)), "that slot was given back");
         machine.settle(stamp, Some(Outcome::failure()), at(2));
         assert_eq!(machine.state(), State::Open);
-        assert!(!machine.begin(&mut late, at(2)), "that phase is over");
-        machine.reserve(&late, at(2));
+        assert!(!machine.core.begin(&mut late, at(2)), "that phase is over");
+        machine.core.reserve(&late, at(2));
         machine.settle(late, None, at(2));
         assert_eq!(machine.snapshot(at(2)).ledger.late, 1);
     }
@@ -135,8 +135,8 @@ mod tests {
             for n in 0..20 {
                 let now = at(n * 31);
                 let Ok(mut stamp) = machine.admit(now) else { break };
-                machine.reserve(&stamp, now);
-                assert!(!begins || machine.begin(&mut stamp, now));
+                machine.core.reserve(&stamp, now);
+                assert!(!begins || machine.core.begin(&mut stamp, now));
             }
             let _ = machine.core.look(at(1_000));
             assert_eq!(machine.state(), state);

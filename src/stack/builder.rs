@@ -31,7 +31,8 @@ impl<K> StackBuilder<K> {
         Self { config, ..self }
     }
 
-    /// Takes a circuit that is there, such as one of a registry, in place of one of its own; its settings and its mode are its own then.
+    /// Takes a circuit that is there, such as one of a registry, in place of one of its own; its settings and its mode are its
+    /// own then.
     pub fn circuit(self, circuit: Circuit) -> Self {
         Self { circuit: Some(circuit), ..self }
     }

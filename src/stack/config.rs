@@ -16,8 +16,8 @@ use crate::{
 #[non_exhaustive]
 #[must_use = "a config does nothing until a stack is built with it"]
 pub struct StackConfig {
-    /// How long a call may take in all, retries and their waits included, until the head of the response is there: 1 ms to 365 days. Default: 30 s, as in Microsoft's
-    /// standard handler.
+    /// How long a call may take in all, retries and their waits included, until the head of the response is there: 1 ms to 365
+    /// days. Default: 30 s, as in Microsoft's standard handler.
     pub total: Option<Duration>,
     /// How a call is tried again; a server has none. Default: [`RetryConfig::new`].
     pub retry: Option<RetryConfig>,

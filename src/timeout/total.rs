@@ -13,7 +13,8 @@ use tower_service::Service;
 use super::{Fixed, Limit, Limits, ResponseFuture};
 use crate::{config::ConfigError, once_ready::OnceReady, sync::Arc};
 
-/// Bounds how long a call may take in all: until the head of the response is there, since a body comes after the call. See the [module docs](super) for an example.
+/// Bounds how long a call may take in all: until the head of the response is there, since a body comes after the call. See the
+/// [module docs](super) for an example.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct TotalTimeoutLayer<L = Fixed> {

@@ -261,24 +261,17 @@ fn an_error_of_the_readiness_is_a_failed_probe() {
 
 #[test]
 fn an_endpoint_that_was_ready_may_say_that_it_has_failed_in_each_state() {
-    let circuit = circuit(THREE);
-    let (mut service, hand) = guarded(&circuit);
-    let caller = Caller::new();
-    assert!(is_ready(&caller, &mut service));
-    hand.set(Readiness::Busy);
-    assert!(is_ready(&caller, &mut service), "readiness that was given is taken back");
-    hand.set(Readiness::Broken);
-    assert!(matches!(caller.poll_ready(&mut service), Poll::Ready(Err(_))));
-    assert_eq!(circuit.snapshot().ledger.failed, 1);
-
-    let probed = manual(Config::new().initial_state(State::HalfOpen)).0;
-    let (mut service, hand) = guarded(&probed);
-    assert!(is_ready(&caller, &mut service));
-    hand.set(Readiness::Busy);
-    assert!(is_ready(&caller, &mut service), "readiness that was given is taken back");
-    hand.set(Readiness::Broken);
-    assert!(matches!(caller.poll_ready(&mut service), Poll::Ready(Err(_))));
-    assert_eq!(probed.state(), State::Open, "a failed probe");
+    for (before, after) in [(State::Closed, State::Closed), (State::HalfOpen, State::Open)] {
+        let circuit = circuit(THREE.initial_state(before));
+        let (mut service, hand) = guarded(&circuit);
+        let caller = Caller::new();
+        assert!(is_ready(&caller, &mut service), "{before}");
+        hand.set(Readiness::Busy);
+        assert!(is_ready(&caller, &mut service), "readiness that was given is taken back, {before}");
+        hand.set(Readiness::Broken);
+        assert!(matches!(caller.poll_ready(&mut service), Poll::Ready(Err(_))), "{before}");
+        assert_eq!((circuit.state(), circuit.snapshot().ledger.failed), (after, 1));
+    }
 }
 
 /// An endpoint that a balancer holds ready and does not pick.

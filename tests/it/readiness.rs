@@ -8,17 +8,13 @@ use tower_breaker::{BoxError, Config, Mode, Rejected, State, machine::RejectReas
 
 use crate::support::{
     THREE, circuit,
-    fake::{Answer, Caller, Readiness, guarded},
+    fake::{Answer, Caller, Readiness, guarded, is_ready},
     trip,
 };
 
 /// The rejection in an error.
 fn rejected(error: &BoxError) -> RejectReason {
     Rejected::find(&**error).expect("a rejection").reason()
-}
-
-fn is_ready(poll: &Poll<Result<(), BoxError>>) -> bool {
-    matches!(poll, Poll::Ready(Ok(())))
 }
 
 #[test]

@@ -4,17 +4,13 @@ use std::task::Poll;
 
 use futures_util::FutureExt;
 use tower::Service;
-use tower_breaker::{BoxError, Config, Mode, Rejected, State};
+use tower_breaker::{Config, Mode, Rejected, State};
 
 use crate::support::{
     SECOND, THREE, circuit,
-    fake::{Caller, Readiness, guarded},
+    fake::{Caller, Readiness, guarded, is_ready},
     trip,
 };
-
-fn is_ready(poll: &Poll<Result<(), BoxError>>) -> bool {
-    matches!(poll, Poll::Ready(Ok(())))
-}
 
 /// A balancer asks once more before it calls, to hear that a connection is dead.
 #[test]

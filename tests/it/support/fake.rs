@@ -12,7 +12,7 @@ use std::{
 
 use tower::{Layer, Service};
 use tower_breaker::{
-    Circuit, CircuitBreaker, CircuitBreakerLayer,
+    BoxError, Circuit, CircuitBreaker, CircuitBreakerLayer,
     classify::ErrorsAsFailures,
     service::{Fail, Single},
 };
@@ -66,6 +66,10 @@ pub(crate) fn guarded(circuit: &Circuit) -> (Guarded, Hand) {
     let (fake, hand) = Fake::new();
     let layer = CircuitBreakerLayer::with_classifier(circuit.clone(), ErrorsAsFailures::new());
     (layer.layer(fake), hand)
+}
+
+pub(crate) fn is_ready(poll: &Poll<Result<(), BoxError>>) -> bool {
+    matches!(poll, Poll::Ready(Ok(())))
 }
 
 /// A caller of a service, which counts how often it is woken.
